@@ -1,0 +1,26 @@
+# Everything comes from the distribution; docs/dependencies.md says why each is here.
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(simdjson REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(lmdb REQUIRED IMPORTED_TARGET lmdb)
+if(WEIR_KAFKA)
+  pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka)
+endif()
+
+if(WEIR_ACTORS)
+  find_path(CAF_INCLUDE caf/all.hpp HINTS ${WEIR_CAF_ROOT}/include NO_CACHE REQUIRED)
+  find_library(CAF_CORE caf_core HINTS ${WEIR_CAF_ROOT}/lib NO_CACHE REQUIRED)
+  add_library(caf::core UNKNOWN IMPORTED)
+  set_target_properties(caf::core PROPERTIES IMPORTED_LOCATION ${CAF_CORE} INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${CAF_INCLUDE}
+                                             INTERFACE_INCLUDE_DIRECTORIES ${CAF_INCLUDE} INTERFACE_LINK_LIBRARIES Threads::Threads)
+endif()
+
+if(WEIR_TESTS)
+  find_package(Catch2 REQUIRED)
+  find_package(benchmark REQUIRED)
+endif()

@@ -1,0 +1,42 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace weir {
+
+/// Barrier alignment of one task over its input channels (Chandy-Lamport as in Carbone et al., "Lightweight Asynchronous
+/// Snapshots for Distributed Dataflows", 2015). Pure.
+class alignment {
+ public:
+  explicit alignment(std::size_t channels);
+
+  enum class outcome : std::uint8_t {
+    hold,       ///< Hold this channel: no frame of it is processed until release.
+    aligned,    ///< All have it: freeze, forward the barrier, release all channels.
+    cancelled,  ///< A higher barrier came: decline the older (`cancelled_checkpoint`), release its channels; this channel
+                ///< is held for the new one (or call `aligned_now`, when it was the last missing).
+    ignored,    ///< A barrier of a closed or older attempt: pass it by.
+  };
+  struct decision {
+    outcome what;
+    std::uint64_t cancelled_checkpoint = 0;
+    bool also_aligned = false;  ///< With `cancelled`: the new barrier is aligned at once.
+    bool final_barrier = false; ///< With aligned: the barrier's final flag.
+  };
+  decision on_barrier(std::size_t channel, std::uint64_t checkpoint, bool final_barrier);
+  /// The attempt was closed: if it is being aligned, its channels are released; later barriers of it are ignored.
+  void on_closed(std::uint64_t checkpoint);
+
+  [[nodiscard]] bool held(std::size_t channel) const { return held_[channel]; }
+  [[nodiscard]] std::uint64_t aligning() const { return current_; }  ///< 0: none.
+
+ private:
+  std::vector<bool> held_;
+  std::size_t missing_ = 0;
+  std::uint64_t current_ = 0;
+  std::uint64_t last_ = 0;  ///< Highest checkpoint aligned or closed.
+  bool final_ = false;
+};
+
+} // namespace weir

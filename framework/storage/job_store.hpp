@@ -1,0 +1,133 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+#include <weir/checkpoint/types.hpp>
+#include <weir/core/result.hpp>
+#include <weir/state/task_state.hpp>
+
+namespace weir {
+
+struct job_store_options {
+  std::string directory;  ///< Of the job: `<store>/<job>`; made with mode 0700.
+  std::string job;
+  std::size_t map_size = std::size_t{1} << 40;  ///< Virtual; grows when full up to `max_size`.
+  std::size_t max_size = 0;                     ///< Bytes of file; 0 = only the disk limits it. Above it: store_full.
+  unsigned retained = 1;                        ///< Complete checkpoints that stay restorable.
+  std::size_t unapplied_limit = std::size_t{256} << 20;  ///< Bytes of complete deltas not in the base yet.
+};
+
+/// A complete checkpoint as recorded.
+struct checkpoint_manifest {
+  std::uint64_t number = 0;
+  std::uint64_t incarnation = 0;
+  std::int64_t completed_at_us = 0;  ///< Wall clock.
+  std::uint64_t delta_bytes = 0;
+  std::uint64_t outbox_records = 0;
+  bool ended = false;  ///< The bounded input was read to its end.
+  std::string plan_fingerprint;
+  std::vector<contribution> contributions;
+  std::string job_state;  ///< Of the job as a whole: known partitions, stop offsets, transactional ids ever used.
+};
+
+/// One record of an epoch's output, with its destination fixed.
+struct outbox_record {
+  std::string_view connection;
+  std::string_view topic;
+  std::int32_t partition = 0;
+  std::optional<std::string_view> key;
+  std::optional<std::string_view> value;
+  std::string_view packed_headers;
+  std::int64_t time_ms = 0;
+};
+/// Encodes records one behind the other into a chunk; decode_outbox reads them back in order. Format in docs/formats.md.
+void encode_outbox(const outbox_record& r, std::string& chunk);
+/// Errors: store_corrupt. `visit` returning false stops.
+result<> decode_outbox(std::string_view chunk, const std::function<bool(const outbox_record&)>& visit);
+
+/// The durable side of one job: identity, complete checkpoints, unapplied deltas, base rows, outbox, published mark.
+/// The store is the only judge of what is complete. One thread at a time calls (the state store actor); every call may
+/// block on the disk. base_readers are used by tasks on other threads meanwhile.
+///
+/// A commit or sync error is `unknown_outcome`: stop publishing, exit, never reopen to look.
+class job_store {
+ public:
+  virtual ~job_store() = default;
+
+  [[nodiscard]] virtual lineage_id lineage() const = 0;
+  [[nodiscard]] virtual std::uint64_t incarnation() const = 0;
+  /// Durably raises the incarnation; first act of every attempt. Removes staged chunks no complete checkpoint lists.
+  virtual result<std::uint64_t> begin_incarnation() = 0;
+  /// A new lineage keeping the state (`--new-lineage`): output may repeat. Durable.
+  virtual result<> new_lineage() = 0;
+
+  /// Newest first, at most `retained`, whole and checked.
+  [[nodiscard]] virtual result<std::vector<checkpoint_manifest>> checkpoints() = 0;
+
+  // --- chunks of this incarnation
+  /// Stages a chunk of changes (already drained) under the participant's next number; returns it. Not durable by itself.
+  virtual result<std::uint64_t> stage_delta(const participant_id& who, std::string_view chunk) = 0;
+  virtual result<std::uint64_t> stage_outbox(const participant_id& who, std::string_view chunk) = 0;
+
+  /// Records checkpoint `m.number` as complete with all it lists, in one durable transaction together with the chunks
+  /// staged since the last. Errors: invalid_argument when the number is not above everything stored or was closed;
+  /// store_full; unknown_outcome.
+  virtual result<> complete(const checkpoint_manifest& m) = 0;
+  enum class verdict { complete, closed };
+  /// Closes attempt k unless it is complete already. After `closed`, complete(k) is refused.
+  virtual result<verdict> close(std::uint64_t checkpoint) = 0;
+
+  // --- output
+  /// The chunks of the outbox of complete checkpoint k in publishing order.
+  virtual result<> read_outbox(std::uint64_t checkpoint, const std::function<result<>(std::string_view chunk)>& visit) = 0;
+  [[nodiscard]] virtual result<std::optional<marker>> published() = 0;
+  /// Records that all up to the marker is published and deletes outboxes that are; durable by the next complete.
+  virtual result<> set_published(const marker& m) = 0;
+  /// Complete checkpoints whose outbox is not published whole, ascending, and their bytes.
+  struct unpublished { std::uint64_t checkpoint; std::uint64_t bytes; };
+  [[nodiscard]] virtual result<std::vector<unpublished>> unpublished_epochs() = 0;
+
+  // --- base
+  virtual result<std::unique_ptr<base_reader>> open_base() = 0;
+  /// Visits the chunks of complete but unapplied deltas, oldest first: for task_state::load_pending.
+  virtual result<> read_unapplied(const std::function<result<>(const participant_id&, std::uint64_t checkpoint, std::string_view chunk)>& visit) = 0;
+  struct apply_progress {
+    bool more = false;                     ///< Another slice is worth calling now.
+    std::uint64_t applied_checkpoint = 0;  ///< The base holds all deltas up to this complete checkpoint.
+    bool behind = false;                   ///< Unapplied bytes are above the limit: apply before anything but completing.
+  };
+  /// One bounded slice (<= 20 ms, <= 8 MB dirty) of merging complete deltas into the base; restartable after a crash.
+  virtual result<apply_progress> apply_slice() = 0;
+
+  // --- small durable facts of the job ("stop offsets", "transactional ids"), overwritten whole; synced at once
+  virtual result<> set_fact(std::string_view name, std::string_view value) = 0;
+  [[nodiscard]] virtual result<std::optional<std::string>> fact(std::string_view name) = 0;
+
+  struct statistics {
+    std::uint64_t file_bytes = 0;
+    std::uint64_t unapplied_bytes = 0;
+    std::uint64_t outbox_bytes = 0;
+    std::uint64_t oldest_reader_lag = 0;  ///< Transactions behind the newest.
+  };
+  [[nodiscard]] virtual result<statistics> stats() = 0;
+  /// Frees reader slots of dead processes; at start and each minute.
+  virtual result<> check_readers() = 0;
+};
+
+/// Opens or creates. Errors: store_corrupt, incompatible (format of another release), store_full, unavailable.
+/// The caller holds the store_lock.
+result<std::unique_ptr<job_store>> open_job_store(const job_store_options& options);
+
+/// Exclusive right to a store directory for this process, until destroyed or the process ends.
+class store_lock {
+ public:
+  virtual ~store_lock() = default;
+};
+/// Errors: store_locked, naming the pid that holds it and whether it is running or stopped.
+result<std::unique_ptr<store_lock>> lock_store(const std::string& directory);
+
+} // namespace weir
