@@ -20,7 +20,7 @@ struct timestamp {
   friend constexpr duration operator-(timestamp a, timestamp b) { return duration{a.us - b.us}; }
 
   /// Milliseconds since 1970, floored: what Kafka stores.
-  [[nodiscard]] constexpr std::int64_t ms() const { return us >= 0 ? us / 1000 : -((-us + 999) / 1000); }
+  [[nodiscard]] constexpr std::int64_t ms() const { return us / 1000 - (us % 1000 < 0 ? 1 : 0); }
   [[nodiscard]] static constexpr timestamp from_ms(std::int64_t ms) { return {ms * 1000}; }
 };
 
