@@ -9,6 +9,7 @@
 #include <vector>
 #include <weir/core/timestamp.hpp>
 #include <weir/record/bytes.hpp>
+#include <weir/record/describe.hpp>
 #include <weir/record/raw_record.hpp>
 
 namespace weir {
@@ -59,12 +60,45 @@ class any_batch {
   raw_slice copy_raw(const any_batch& from, const raw_slice& slice);
 };
 
-/// Extra bytes a value holds outside itself, for credit. Overloads are found by type; the default is none.
+/// Bytes a value holds outside itself, for credit: long strings, vectors, maps, and these inside described structs,
+/// tuples and optionals. None for types it does not know.
 template <class T>
-std::size_t extra_bytes(const T&) {
-  return 0;
+std::size_t extra_bytes(const T& v) {
+  using namespace detail;
+  if constexpr (std::is_trivially_copyable_v<T>) {
+    return 0;
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    return v.capacity() > 15 ? v.capacity() : 0;
+  } else if constexpr (std::is_same_v<T, blob>) {
+    return extra_bytes(v.data);
+  } else if constexpr (is_a<T, std::optional>) {
+    return v ? extra_bytes(*v) : 0;
+  } else if constexpr (is_a<T, std::vector>) {
+    std::size_t n = v.capacity() * sizeof(typename T::value_type);
+    for (const auto& element : v)
+      n += extra_bytes(element);
+    return n;
+  } else if constexpr (is_a<T, std::map>) {
+    constexpr std::size_t node = 4 * sizeof(void*);
+    std::size_t n = 0;
+    for (const auto& [key, element] : v)
+      n += node + sizeof(typename T::value_type) + extra_bytes(key) + extra_bytes(element);
+    return n;
+  } else if constexpr (is_a<T, std::pair> || is_a<T, std::tuple>) {
+    return std::apply([](const auto&... e) { return (std::size_t{0} + ... + extra_bytes(e)); }, v);
+  } else if constexpr (std::is_same_v<T, raw_record>) {
+    std::size_t n = extra_bytes(v.key) + extra_bytes(v.value);
+    for (const auto& [key, value] : v.headers)
+      n += sizeof(header_list::value_type) + extra_bytes(key) + extra_bytes(value);
+    return n;
+  } else if constexpr (described_struct<T>) {
+    std::size_t n = 0;
+    boost::mp11::mp_for_each<members_of<T>>([&](auto d) { n += extra_bytes(v.*d.pointer); });
+    return n;
+  } else {
+    return 0;
+  }
 }
-inline std::size_t extra_bytes(const std::string& s) { return s.capacity() > 15 ? s.capacity() : 0; }
 
 template <class T>
 class batch final : public any_batch {
@@ -73,7 +107,7 @@ class batch final : public any_batch {
 
   [[nodiscard]] std::size_t size() const override { return values.size(); }
   [[nodiscard]] std::size_t bytes() const override {
-    return values.size() * (sizeof(T) + sizeof(row_meta)) + raw.size() + 64;
+    return values.size() * (sizeof(T) + sizeof(row_meta)) + raw.size() + extra_ + 64;
   }
   [[nodiscard]] const std::type_info& row_type() const override { return typeid(T); }
   [[nodiscard]] std::unique_ptr<any_batch> make_empty() const override { return std::make_unique<batch<T>>(); }
@@ -89,14 +123,23 @@ class batch final : public any_batch {
   }
   /// Appends a row; the caller sets meta.raw to a slice of this batch's arena or leaves it not kept.
   void push(T value, const row_meta& m) {
-    values.push_back(std::move(value));
+    append_value(std::move(value));
     meta.push_back(m);
+  }
+  /// Appends a value whose meta is there already or is added next.
+  void append_value(T value) {
+    extra_ += extra_bytes(value);
+    values.push_back(std::move(value));
   }
   void clear() {
     values.clear();
     meta.clear();
     raw.clear();
+    extra_ = 0;
   }
+
+ private:
+  std::size_t extra_ = 0; ///< Sum of extra_bytes as the rows were added.
 };
 
 /// Encodes and decodes whole batches of one row type for channels that cross a process (and the test transport that

@@ -17,6 +17,7 @@ class headers_view {
   headers_view() = default;
   explicit headers_view(std::string_view packed) : packed_(packed) {}
   [[nodiscard]] std::string_view packed() const { return packed_; }
+  /// Empty also for bytes of another form: `unpack_headers` tells them apart.
   [[nodiscard]] std::vector<std::pair<std::string, std::optional<std::string>>> unpack() const;
 
  private:
@@ -26,6 +27,8 @@ class headers_view {
 using header_list = std::vector<std::pair<std::string, std::optional<std::string>>>;
 /// The packed form of headers; empty for none.
 std::string pack_headers(const header_list& headers);
+/// The reverse. False for bytes of another form; `headers` is empty then.
+bool unpack_headers(std::string_view packed, header_list& headers);
 
 /// A record as a connector delivers it; everything is valid only during the call that passes it.
 struct record_view {
