@@ -1,0 +1,137 @@
+#pragma once
+#include <caf/all.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+#include <weir/checkpoint/types.hpp>
+#include <weir/core/result.hpp>
+#include <weir/storage/job_store.hpp>
+#include <weir/task/transport.hpp>
+
+// What the actors of one job say to each other inside a process. None of it crosses to another process: frames do that in
+// the encoded form of their packet.
+
+namespace weir::msg {
+
+/// Frames of one channel, to the receiving task.
+struct frames {
+  std::uint32_t channel;
+  std::shared_ptr<packet> what;
+};
+/// The receiver processed this much of the channel, to the sending task.
+struct credit {
+  std::uint32_t channel;
+  std::size_t bytes;
+};
+/// Go on working; from an actor to itself.
+struct run {};
+/// A hint that there may be something to do: from librdkafka, the log, a producer, a timer.
+struct wake {};
+/// Inject a barrier, to readers.
+struct barrier {
+  std::uint64_t checkpoint;
+  bool final_barrier;
+};
+/// A participant's acknowledgement, to the coordinator.
+struct acknowledge {
+  std::uint64_t checkpoint;
+  contribution what;
+};
+struct decline {
+  std::uint64_t checkpoint;
+  participant_id who;
+  std::string why;
+};
+/// A participant's input is over, to the supervisor.
+struct finished {
+  participant_id who;
+};
+/// Checkpoint k is complete, to tasks and publisher.
+struct complete {
+  std::uint64_t checkpoint;
+  bool final_barrier;
+  bool ended;
+};
+struct closed {
+  std::uint64_t checkpoint;
+};
+/// The base holds every complete delta up to this checkpoint, to tasks.
+struct applied {
+  std::uint64_t checkpoint;
+};
+/// Sinks: the outbox is at its limit, or below it again.
+struct outbox_full {
+  bool full;
+};
+/// Changes or output of a participant, to the store.
+struct stage {
+  participant_id who;
+  bool outbox;
+  std::string chunk;
+};
+/// Record k as complete, to the store; answered with store_completed.
+struct store_complete {
+  checkpoint_manifest manifest;
+};
+struct store_completed {
+  std::uint64_t checkpoint;
+  result<> outcome;
+};
+struct store_close {
+  std::uint64_t checkpoint;
+};
+struct store_closed {
+  std::uint64_t checkpoint;
+  bool was_complete;
+};
+/// Chunks of the outbox of complete epochs, to the store; answered with outbox.
+struct read_outbox {
+  std::uint64_t checkpoint;
+};
+struct outbox {
+  std::uint64_t checkpoint;
+  result<std::vector<std::string>> chunks;
+};
+/// All up to the marker is published: publisher to store, and store to supervisor and coordinator when recorded.
+struct published {
+  marker what;
+};
+/// Something failed for good: to the supervisor.
+struct failed {
+  std::string where;
+  error cause;
+};
+/// One last checkpoint, then nothing: supervisor to coordinator.
+struct drain {};
+/// The coordinator's final checkpoint is complete: to the supervisor.
+struct drained {
+  std::uint64_t checkpoint;
+  bool ended;
+};
+
+} // namespace weir::msg
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::frames)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::credit)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::run)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::wake)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::barrier)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::acknowledge)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::decline)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::finished)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::complete)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::closed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::applied)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::outbox_full)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::stage)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::store_complete)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::store_completed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::store_close)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::store_closed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::read_outbox)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::outbox)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::published)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::failed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::drain)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::drained)
