@@ -1,7 +1,9 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <variant>
 #include <vector>
 #include <weir/checkpoint/types.hpp>
@@ -18,7 +20,7 @@ class checkpoint_coordinator {
     duration interval = std::chrono::seconds(1);   ///< From begin to begin.
     duration min_pause = duration{0};              ///< From the end of one to the begin of the next.
     duration timeout = std::chrono::minutes(10);   ///< Then the attempt is closed.
-    unsigned tolerated_failures = 3;               ///< Closed attempts in a row before the job fails.
+    unsigned tolerated_failures = 3;               ///< Closed attempts in a row; one more and the job fails.
   };
 
   // --- actions, to be executed in order
@@ -43,9 +45,14 @@ class checkpoint_coordinator {
   actions on_tick(duration now);
   /// Something happened since the last checkpoint (records read, timers due): the next tick may begin one.
   void on_activity();
+  /// Counts the first ack of each participant of the running attempt; any other (late, double, unknown) changes nothing:
+  /// the chunks it speaks of fall to the next complete checkpoint.
   actions on_ack(std::uint64_t checkpoint, contribution c, duration now);
   actions on_completed(std::uint64_t checkpoint, duration now);
+  /// The store's verdict. `was_complete`: too late to close, the checkpoint counts.
   actions on_closed(std::uint64_t checkpoint, bool was_complete, duration now);
+  /// unknown_outcome, store_corrupt, fenced or a failed close: the job fails. Any other failure of a complete (a full
+  /// disk): the attempt is closed.
   actions on_store_failed(std::uint64_t checkpoint, const error& e, duration now);
   /// A participant cannot take part in k (its alignment was cancelled, its snapshot failed).
   actions on_declined(std::uint64_t checkpoint, const participant_id& who, const std::string& why, duration now);
@@ -61,20 +68,31 @@ class checkpoint_coordinator {
   /// For status: the running checkpoint, its age and who has not acked.
   struct running_info { std::uint64_t checkpoint; duration began; std::vector<participant_id> missing; };
   [[nodiscard]] std::optional<running_info> running() const;
-  [[nodiscard]] bool stopped() const;  ///< The final checkpoint is complete.
+  /// The final checkpoint, or one behind the end of all inputs, is complete: nothing begins any more.
+  [[nodiscard]] bool stopped() const;
 
  private:
-  // Implementation members: see coordinator.cpp's owner.
+  enum class phase : std::uint8_t {
+    collecting,  ///< Barriers are out, acks come in; exits: completing (last ack), closing (time-out, declined).
+    completing,  ///< The store was asked to complete; exits: done, closing (the store refused).
+    closing,     ///< The store was asked to close; exits: done, by either verdict.
+  };
   struct attempt {
     std::uint64_t checkpoint = 0;
     duration began{0};
     bool final_barrier = false;
-    bool closing = false;
-    bool completing = false;
+    phase now = phase::collecting;
     std::set<participant_id> missing;
-    std::vector<contribution> got;
-    std::string why;
+    std::map<participant_id, contribution> got;
+    std::string why;  ///< It is being closed.
   };
+  void begin(actions& out, duration now);
+  void complete_if_all_acked(actions& out);
+  void close(actions& out, std::string why);
+  void finish(actions& out, duration now);
+  void begin_if_requested(actions& out, duration now);
+  void fail(actions& out, error cause);
+  [[nodiscard]] duration due() const;
   options options_;
   std::uint64_t next_;
   std::set<participant_id> participants_;
@@ -85,6 +103,7 @@ class checkpoint_coordinator {
   bool now_requested_ = false;
   bool final_requested_ = false;
   bool stopped_ = false;
+  bool failed_ = false;
   unsigned failures_ = 0;
 };
 

@@ -16,10 +16,19 @@ struct recovery_facts {
   std::vector<std::uint64_t> complete;                 ///< Restorable checkpoints, newest first; empty: a new store.
   bool newest_damaged = false;                         ///< A newer one exists but cannot be read.
   std::optional<marker> published;                     ///< As recorded in the store.
-  struct id_marker { std::string id; std::optional<marker> found; };
+  struct id_marker {
+    std::string id;
+    std::optional<marker> found;
+    bool first_use = false;  ///< The store does not know of any marker under this id: absence is no anomaly.
+  };
   std::vector<id_marker> markers;                      ///< Of every transactional id the job has ever used.
   std::vector<std::uint64_t> unpublished;              ///< Complete epochs with an outbox in the store, ascending.
   bool new_lineage_requested = false;                  ///< `--new-lineage` was given.
+  /// Highest number any checkpoint or closed attempt of the store has had, if it is above the ones listed; else 0.
+  std::uint64_t highest_number = 0;
+  /// Incarnations of this store that passed recovery, recorded durably before they published. A marker of any other was
+  /// written by a copy of this store. Empty: not recorded, then only an incarnation that is not below ours is judged.
+  std::vector<std::uint64_t> own_incarnations;
 };
 
 /// Go on: publish these epochs first (from `ordinal` on in the first), then restore `restore` and begin at `next`.
@@ -27,13 +36,18 @@ struct recovery_plan {
   std::optional<std::uint64_t> restore;  ///< None: start empty.
   std::uint64_t next = 1;                ///< First checkpoint number to use.
   struct pending { std::string id; std::uint64_t checkpoint; std::uint64_t from_ordinal; };
-  std::vector<pending> publish;
-  bool publish_marker_zero = false;      ///< A new job: its first act.
-  bool start_new_lineage = false;        ///< Requested and needed.
+  std::vector<pending> publish;          ///< Per id in ascending order of checkpoints.
+  bool publish_marker_zero = false;      ///< A new job or lineage: its first act, before anything of `publish`.
+  bool start_new_lineage = false;        ///< Requested and needed; before the marker zero.
+  std::vector<std::string> marker_zero_ids;  ///< The ids that need it; not empty exactly when publish_marker_zero.
 };
 
-/// Pure. Errors: store_foreign (marker of another lineage, marker above the newest complete checkpoint, a marker but an empty
-/// store, no marker although something was published) with the choices in the message; store_corrupt.
+/// Pure. Publishes what lies above max(marker, published), per id. The caller has recorded marker zero as published
+/// before the first checkpoint completes: so a store without a published mark has never published a record.
+///
+/// Errors: store_foreign (marker of another lineage, of an incarnation that was not ours, or above the newest complete
+/// checkpoint; no marker although something was published) with the choices in the message; store_corrupt (the newest
+/// checkpoint is damaged and its output, or nothing older, is there).
 result<recovery_plan> decide_recovery(const recovery_facts& facts);
 
 /// What to do after a publish came back; pure.
@@ -45,9 +59,19 @@ enum class publish_step : std::uint8_t {
   stop_publishing,   ///< Keep the outbox, say so; try again only after an operator's action or a long pause.
   stop_job,          ///< Fenced: terminal.
 };
+/// `attempts`: how often this very publish was tried with this producer, from 1. A retriable failure that stays for
+/// several attempts is no longer believed to be harmless: a new producer looks. A value outside the enum counts as unknown.
 publish_step decide_publish(int outcome /* publish_outcome */, unsigned attempts);
-/// After reopen_and_look: where to go on. Errors: store_foreign, fenced (a higher incarnation wrote).
-struct look_result { bool published; std::uint64_t from_ordinal; };
+inline publish_step decide_publish(publish_outcome outcome, unsigned attempts) {
+  return decide_publish(static_cast<int>(outcome), attempts);
+}
+/// After reopen_and_look: where to go on.
+struct look_result {
+  bool published;              ///< What was intended is visible, whole.
+  std::uint64_t from_ordinal;  ///< First record of that epoch that is not published.
+  std::uint64_t from_checkpoint = 0;  ///< The first epoch that is not published whole (numbers may have gaps: or the next).
+};
+/// Errors: store_foreign (another lineage, or no marker although one must be there), fenced (a higher incarnation wrote).
 result<look_result> after_look(const marker& intended, const std::optional<marker>& found, const lineage_id& lineage,
                                std::uint64_t incarnation);
 

@@ -25,6 +25,16 @@ struct marker {
 };
 inline constexpr std::uint64_t all_records = ~std::uint64_t{0};
 
+/// How a publish went. `unknown` = look at the marker before doing it again (a new publisher).
+enum class publish_outcome : std::uint8_t {
+  done,
+  retriable,   ///< Nothing is visible; the same publish may succeed later.
+  unwritable,  ///< One record can never be written; `record` says which. Nothing is visible.
+  gone,        ///< Topic or right is gone: stop publishing, keep the outbox. Nothing is visible.
+  fenced,      ///< Terminal for the job.
+  unknown,     ///< May or may not have happened.
+};
+
 /// The participant of a checkpoint: one parallel instance of a vertex, or one partition reader.
 struct participant_id {
   std::string vertex;

@@ -89,15 +89,7 @@ struct output_record {
   std::int64_t time_ms = 0;
 };
 
-/// How a publish went. `unknown` = look at the marker before doing it again (a new publisher).
-enum class publish_outcome : std::uint8_t {
-  done,
-  retriable,   ///< Nothing is visible; the same publish may succeed later.
-  unwritable,  ///< One record can never be written; `record` says which. Nothing is visible.
-  gone,        ///< Topic or right is gone: stop publishing, keep the outbox. Nothing is visible.
-  fenced,      ///< Terminal for the job.
-  unknown,     ///< May or may not have happened.
-};
+/// How a publish went; see publish_outcome.
 struct publish_report {
   publish_outcome outcome = publish_outcome::done;
   std::size_t record = 0;

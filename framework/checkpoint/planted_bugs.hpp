@@ -1,0 +1,28 @@
+#pragma once
+
+// Three bugs, each of a kind that reviews have let through elsewhere, compiled in only with WEIR_PLANTED_BUGS and chosen at
+// run time by the environment variable WEIR_PLANTED_BUG. They are there to be found: a simulator that misses one is blind.
+
+#ifdef WEIR_PLANTED_BUGS
+#include <cstdlib>
+#endif
+
+namespace weir::planted {
+
+enum class bug : int {
+  none = 0,
+  late_ack_counts = 1,       ///< The coordinator counts an ack of a closed attempt for the running one.
+  cancel_holds_nothing = 2,  ///< Alignment, cancelled by a higher barrier, forgets to hold the channel that brought it.
+  ordinal_forgotten = 3,     ///< Recovery publishes a partly published epoch from its first record again.
+};
+
+#ifdef WEIR_PLANTED_BUGS
+inline bool active(bug b) {
+  const char* chosen = std::getenv("WEIR_PLANTED_BUG");
+  return chosen != nullptr && std::atoi(chosen) == static_cast<int>(b);
+}
+#else
+constexpr bool active(bug) { return false; }
+#endif
+
+} // namespace weir::planted
