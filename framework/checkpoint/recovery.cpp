@@ -26,6 +26,13 @@ position behind(const marker& m) {
   return {m.checkpoint, m.ordinal};
 }
 
+/// The marker that says `p` and nothing new.
+marker claim_of(const recovery_facts& facts, const position& p) {
+  if (p.ordinal == 0)
+    return {facts.lineage, facts.incarnation, p.checkpoint == 0 ? 0 : p.checkpoint - 1, all_records};
+  return {facts.lineage, facts.incarnation, p.checkpoint, p.ordinal};
+}
+
 bool written_by_us(const recovery_facts& facts, const marker& m) {
   // Our incarnation was raised a moment ago and has written nothing: who carries it, or more, ran on a copy.
   if (m.incarnation >= facts.incarnation)
@@ -101,6 +108,7 @@ result<recovery_plan> decide_recovery(const recovery_facts& facts) {
       highest = std::max(highest, id.found->checkpoint);
     if (!id.found || plan.start_new_lineage)
       plan.marker_zero_ids.push_back(id.id);
+    plan.claims.push_back({id.id, claim_of(facts, from)});
     for (auto k : facts.unpublished)
       // Above `newest` lies only what a damaged checkpoint left: its epochs are made again.
       if (k >= from.checkpoint && k <= newest)
@@ -141,7 +149,9 @@ result<look_result> after_look(const marker& intended, const std::optional<marke
     return error{errc::fenced, "incarnation " + number(found->incarnation) + " has published, this is " + number(incarnation) +
                                    ": another process runs this job"};
   auto at = behind(*found);
-  return look_result{at >= behind(intended), at.ordinal, at.checkpoint};
+  // A claim's position is that of its predecessor's marker: only the incarnation tells whether it was written.
+  auto published = found->incarnation == intended.incarnation && at >= behind(intended);
+  return look_result{published, at.ordinal, at.checkpoint};
 }
 
 } // namespace weir

@@ -26,8 +26,9 @@ struct recovery_facts {
   bool new_lineage_requested = false;                  ///< `--new-lineage` was given.
   /// Highest number any checkpoint or closed attempt of the store has had, if it is above the ones listed; else 0.
   std::uint64_t highest_number = 0;
-  /// Incarnations of this store that passed recovery, recorded durably before they published. A marker of any other was
-  /// written by a copy of this store. Empty: not recorded, then only an incarnation that is not below ours is judged.
+  /// Incarnations of this store that went past recovery, each recorded durably before its claim; when a claim is confirmed
+  /// the earlier ones may go. A marker of any other was written by a copy of this store. Empty: not recorded, then only
+  /// an incarnation that is not below ours is judged.
   std::vector<std::uint64_t> own_incarnations;
 };
 
@@ -40,6 +41,12 @@ struct recovery_plan {
   bool publish_marker_zero = false;      ///< A new job or lineage: its first act, before anything of `publish`.
   bool start_new_lineage = false;        ///< Requested and needed; before the marker zero.
   std::vector<std::string> marker_zero_ids;  ///< The ids that need it; not empty exactly when publish_marker_zero.
+  /// The first transaction of this incarnation under each id: nothing but this marker, before `publish` and before the graph
+  /// runs. Its position is where the id stands already (marker zero where there is none). Without it a frozen predecessor
+  /// that wakes and makes a new producer to look at an unknown commit would find its own marker, believe it is still the
+  /// owner and publish. With start_new_lineage the caller puts the new lineage in.
+  struct claim { std::string id; marker mark; };
+  std::vector<claim> claims;
 };
 
 /// Pure. Publishes what lies above max(marker, published), per id. The caller has recorded marker zero as published

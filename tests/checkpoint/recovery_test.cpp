@@ -256,6 +256,29 @@ TEST_CASE("after a look: published, not published, or in part by an earlier tran
   CHECK(merged->from_ordinal == 4);
 }
 
+TEST_CASE("every id is claimed by the new incarnation where it stands") {
+  auto f = facts();
+  f.markers[0].found = at(7, 100);
+  f.markers.push_back({"whole", at(7)});
+  f.markers.push_back({"new", std::nullopt, true});
+  auto plan = decide_recovery(f);
+  REQUIRE(plan);
+  REQUIRE(plan->claims.size() == 3);
+  CHECK(plan->claims[0].mark == at(7, 100, 4));
+  CHECK(plan->claims[1].mark == at(7, all_records, 4));
+  CHECK(plan->claims[2].mark == at(6, all_records, 4));
+  recovery_facts empty;
+  empty.lineage = ours;
+  empty.incarnation = 1;
+  empty.markers.push_back({id, std::nullopt});
+  CHECK(decide_recovery(empty)->claims.at(0).mark == at(0, all_records, 1));
+}
+
+TEST_CASE("after a look: the predecessor's marker at the same place is not our claim") {
+  CHECK_FALSE(after_look(at(7, 5, 4), at(7, 5, 3), ours, 4)->published);
+  CHECK(after_look(at(7, 5, 4), at(7, 5, 4), ours, 4)->published);
+}
+
 TEST_CASE("after a look: marker zero itself was lost on the way") {
   CHECK_FALSE(after_look(at(0), std::nullopt, ours, 3)->published);
   CHECK(after_look(at(0), at(0), ours, 3)->published);
