@@ -29,6 +29,7 @@ struct log_topic_options {
   std::uint64_t retention_bytes = 0;                             ///< Per partition, as stored; 0 = all.
   std::int64_t retention_ms = 0;                                 ///< Since the append; 0 = for ever.
   bool compacted = false;                                        ///< Keeps the newest record of each key only.
+  friend bool operator==(const log_topic_options&, const log_topic_options&) = default;
 };
 
 struct log_topic {
