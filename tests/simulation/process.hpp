@@ -1,0 +1,96 @@
+#pragma once
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+#include <weir/checkpoint/coordinator.hpp>
+#include "tests/simulation/broker.hpp"
+#include "tests/simulation/publisher.hpp"
+#include "tests/simulation/store.hpp"
+#include "tests/simulation/task.hpp"
+
+namespace weir::simulation {
+
+namespace actor {
+constexpr int coordinator = 0, store = 1, publisher = 2, first_task = 3;
+}
+
+struct input_record {
+  item record;
+  std::int64_t available = 0;
+};
+using input_log = std::vector<std::vector<input_record>>;  ///< By partition.
+
+/// What differs from run to run.
+struct process_options {
+  checkpoint_coordinator::options checkpoint;
+  std::size_t first_tasks = 2, second_tasks = 2;
+  int slow_links_percent = 20;
+  std::int64_t crash_after = -1;   ///< Events; -1: never.
+  std::int64_t freeze_after = -1;
+  std::int64_t stop_at = -1;       ///< Time of a request to stop.
+};
+
+/// One run of a job on a store: coordinator, store actor, publisher, sources, tasks. Messages between two of them keep
+/// their order and take their time. Dies, freezes and wakes at any event.
+class process : public std::enable_shared_from_this<process> {
+ public:
+  enum class end { killed, failed, fenced, refused, stopped, ended };
+  using on_end = std::function<void(end)>;
+  using on_freeze = std::function<void()>;
+
+  process(world& w, broker& b, const input_log& input, store_content content, process_options o, on_end ended, on_freeze frozen);
+  void start();
+  void wake();
+
+  // --- for its actors
+  void send(int from, int to, world::event e);
+  void send_frame(int from, const channel_end& to, frame f);
+  void after(int who, std::int64_t delay, world::event e);
+  world& in() { return *world_; }
+  broker& kafka() { return *broker_; }
+  store& disk() { return store_; }
+  const input_log& input() const { return *input_; }
+  const std::string& id() const { return id_; }
+  void exit(end how);
+  void decide(const std::optional<marker>& found);
+  void start_graph();
+  void published_all();
+  void on_ack(std::uint64_t k, const contribution& c);
+  void on_declined(std::uint64_t k, const participant_id& who);
+  void on_activity();
+
+ private:
+  enum class state { running, frozen, dead };
+  void deliver(world::event e);
+  void execute(checkpoint_coordinator::actions actions);
+  void tick();
+  [[nodiscard]] std::int64_t latency(int from, int to);
+  void complete(const checkpoint_coordinator::store_complete& ask);
+  void close(std::uint64_t k);
+
+  world* world_;
+  broker* broker_;
+  const input_log* input_;
+  store store_;
+  process_options options_;
+  on_end on_end_;
+  on_freeze on_freeze_;
+  std::string id_ = "weir.job.main.0";
+  state state_ = state::running;
+  std::int64_t events_ = 0;
+  std::deque<world::event> stalled_;
+  std::map<std::pair<int, int>, std::int64_t> last_, slow_;
+  std::uint64_t next_ = 1;
+  publisher publisher_;
+  std::unique_ptr<checkpoint_coordinator> coordinator_;
+  std::int64_t tick_at_ = -1;
+  std::vector<std::unique_ptr<source>> sources_;
+  std::vector<std::unique_ptr<task>> tasks_;
+  bool last_checkpoint_done_ = false;
+  bool input_ended_ = false;
+};
+
+} // namespace weir::simulation

@@ -1,0 +1,207 @@
+#include "tests/simulation/publisher.hpp"
+#include "tests/simulation/process.hpp"
+
+namespace weir::simulation {
+
+namespace {
+constexpr std::int64_t patience = 400;
+constexpr std::int64_t back_off = 50;
+}
+
+void publisher::request(at_broker what, answer timed_out) {
+  auto generation = ++generation_;
+  auto& w = process_->in();
+  process_->after(actor::publisher, patience, [this, generation, timed_out = std::move(timed_out)] {
+    if (generation == generation_)
+      timed_out();
+  });
+  if (w.fault(10'000))
+    return;
+  auto travel = 1 + w.below(20) + (w.fault(20'000) ? w.below(3 * patience) : 0);
+  last_arrival_ = std::max(last_arrival_ + 1, w.now() + travel);
+  w.at(last_arrival_, [this, self = process_->shared_from_this(), generation, what = std::move(what)] {
+    auto reply = what(self->kafka());
+    if (self->in().fault(15'000))
+      return;
+    self->after(actor::publisher, 1 + self->in().below(20), [this, generation, reply = std::move(reply)] {
+      if (generation != generation_)
+        return;
+      ++generation_;
+      reply();
+    });
+  });
+}
+
+void publisher::fence() {
+  // A new producer is a new connection: what the old one sent may still be on its way, and arrive later than this.
+  last_arrival_ = process_->in().now();
+  request(
+      [this, id = process_->id()](broker& b) {
+        auto epoch = b.init(id);
+        return [this, epoch] {
+          epoch_ = epoch;
+          look(std::nullopt);
+        };
+      },
+      [this] { fence(); });
+}
+
+void publisher::look(std::optional<std::size_t> target) {
+  request(
+      [this, target, id = process_->id()](broker& b) {
+        auto view = b.read_markers(id);
+        auto until = target.value_or(view.high_watermark);
+        return [this, until, view] {
+          if (view.last_stable >= until)
+            return looked(view.found);
+          process_->in().probe("marker hidden behind an open transaction");
+          process_->after(actor::publisher, back_off, [this, until] { look(until); });
+        };
+      },
+      [this, target] { look(target); });
+}
+
+void publisher::looked(const std::optional<marker>& found) {
+  if (stage_ == stage::recovering)
+    return process_->decide(found);
+  auto seen = after_look(intended_, found, process_->disk().content().lineage, process_->disk().content().incarnation);
+  if (!seen)
+    return process_->exit(seen.err().code == errc::fenced ? process::end::fenced : process::end::refused);
+  process_->in().probe(seen->published ? "unknown was published" : "unknown was not published");
+  if (seen->published)
+    return recorded();
+  if (stage_ == stage::claiming)
+    return commit();
+  from_checkpoint_ = seen->from_checkpoint;
+  from_ordinal_ = seen->from_ordinal;
+  next();
+}
+
+void publisher::recover(const recovery_plan& plan) {
+  stage_ = stage::claiming;
+  busy_ = true;
+  intended_ = plan.claims.at(0).mark;
+  records_.clear();
+  if (plan.publish.empty()) {
+    from_checkpoint_ = plan.next;
+    from_ordinal_ = 0;
+  } else {
+    from_checkpoint_ = plan.publish[0].checkpoint;
+    from_ordinal_ = plan.publish[0].from_ordinal;
+    if (from_ordinal_ > 0)
+      process_->in().probe("epoch published in part before a restart");
+  }
+  commit();
+}
+
+void publisher::wake() {
+  again_ = true;
+  if (!busy_ && stage_ == stage::running)
+    next();
+}
+
+void publisher::next() {
+  busy_ = true;
+  again_ = false;
+  process_->send(actor::publisher, actor::store, [this, k = from_checkpoint_, first = from_ordinal_] {
+    std::vector<item> records;
+    marker m{process_->disk().content().lineage, process_->disk().content().incarnation, 0, 0};
+    auto room = static_cast<std::size_t>(1 + process_->in().below(12));
+    for (const auto& [number, outbox] : process_->disk().content().outboxes) {
+      if (number < k)
+        continue;
+      auto from = number == k ? static_cast<std::size_t>(first) : 0;
+      auto to = std::min(outbox.size(), from + room);
+      if (from > outbox.size())
+        return process_->in().wrong("publishing goes on behind the end of an epoch");
+      if (room == 0)
+        break;
+      records.insert(records.end(), outbox.begin() + static_cast<std::ptrdiff_t>(from), outbox.begin() + static_cast<std::ptrdiff_t>(to));
+      room -= to - from;
+      m.checkpoint = number;
+      m.ordinal = to == outbox.size() ? all_records : to;
+      if (m.ordinal != all_records)
+        break;
+    }
+    process_->send(actor::store, actor::publisher, [this, records = std::move(records), m]() mutable {
+      if (m.checkpoint == 0) {
+        busy_ = false;
+        if (stage_ == stage::leftovers) {
+          stage_ = stage::running;
+          process_->start_graph();
+        }
+        if (again_)
+          next();
+        else
+          process_->published_all();
+        return;
+      }
+      records_ = std::move(records);
+      intended_ = m;
+      attempts_ = 0;
+      publish();
+    });
+  });
+}
+
+void publisher::publish() {
+  if (records_.empty())
+    return commit();
+  request(
+      [this, id = process_->id(), epoch = epoch_, records = records_](broker& b) {
+        auto a = b.add(id, epoch, records);
+        return [this, a] {
+          if (a == broker::answer::ok)
+            return commit();
+          came_back(a == broker::answer::fenced ? publish_outcome::fenced : publish_outcome::retriable);
+        };
+      },
+      [this] { came_back(publish_outcome::unknown); });
+}
+
+void publisher::commit() {
+  request(
+      [this, id = process_->id(), epoch = epoch_, m = intended_](broker& b) {
+        auto a = b.commit(id, epoch, m);
+        return [this, a] {
+          came_back(a == broker::answer::ok       ? publish_outcome::done
+                    : a == broker::answer::fenced ? publish_outcome::fenced
+                                                  : publish_outcome::retriable);
+        };
+      },
+      [this] { came_back(publish_outcome::unknown); });
+}
+
+void publisher::came_back(publish_outcome outcome) {
+  switch (decide_publish(outcome, ++attempts_)) {
+    case publish_step::record_published: return recorded();
+    case publish_step::again:
+      return process_->after(actor::publisher, back_off, [this] { publish(); });
+    case publish_step::reopen_and_look:
+      process_->in().probe("publish with unknown outcome");
+      return fence();
+    case publish_step::stop_job: return process_->exit(process::end::fenced);
+    case publish_step::isolate:
+    case publish_step::stop_publishing: return process_->in().wrong("a step that nothing here leads to");
+  }
+}
+
+void publisher::recorded() {
+  attempts_ = 0;
+  process_->send(actor::publisher, actor::store, [p = process_, m = intended_] { p->disk().set_published(m); });
+  if (stage_ == stage::claiming) {
+    stage_ = stage::leftovers;
+    return next();
+  }
+  if (intended_.ordinal == all_records) {
+    from_checkpoint_ = intended_.checkpoint + 1;
+    from_ordinal_ = 0;
+  } else {
+    from_checkpoint_ = intended_.checkpoint;
+    from_ordinal_ = intended_.ordinal;
+    process_->in().probe("epoch split over transactions");
+  }
+  next();
+}
+
+} // namespace weir::simulation
