@@ -1,6 +1,5 @@
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <fmt/format.h>
 #include <limits>
 #include <weir/core/quantity.hpp>
@@ -136,44 +135,6 @@ std::string approximate_size(std::uint64_t bytes) {
     if (unit.name.size() == 3 && bytes >= unit.factor)
       return fmt::format("{:.3g} {}", static_cast<double>(bytes) / static_cast<double>(unit.factor), unit.name);
   return fmt::format("{} B", bytes);
-}
-
-result<timestamp> parse_timestamp(std::string_view text) {
-  error bad{errc::invalid_argument, fmt::format("'{}' is not a time: write it as 2026-01-01T00:00:00Z", text)};
-  auto digits = [&](std::size_t at, std::size_t n, int& out) {
-    out = 0;
-    for (std::size_t i = at; i < at + n; ++i) {
-      if (i >= text.size() || !is_digit(text[i]))
-        return false;
-      out = out * 10 + (text[i] - '0');
-    }
-    return true;
-  };
-  auto is = [&](std::size_t at, char c) { return at < text.size() && text[at] == c; };
-  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  if (!digits(0, 4, year) || !is(4, '-') || !digits(5, 2, month) || !is(7, '-') || !digits(8, 2, day) || !is(10, 'T') ||
-      !digits(11, 2, hour) || !is(13, ':') || !digits(14, 2, minute) || !is(16, ':') || !digits(17, 2, second))
-    return bad;
-  std::size_t at = 19;
-  std::int64_t fraction = 0;
-  if (is(at, '.')) {
-    std::int64_t weight = 100'000;
-    std::size_t first = ++at;
-    for (; at < text.size() && is_digit(text[at]); ++at, weight /= 10) {
-      if (weight == 0)
-        return bad;
-      fraction += weight * (text[at] - '0');
-    }
-    if (at == first)
-      return bad;
-  }
-  std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{static_cast<unsigned>(month)},
-                                   std::chrono::day{static_cast<unsigned>(day)}};
-  if (!is(at, 'Z') || at + 1 != text.size() || !date.ok() || hour > 23 || minute > 59 || second > 59)
-    return bad;
-  auto days = std::chrono::sys_days{date}.time_since_epoch().count();
-  std::int64_t seconds = std::int64_t{days} * 86'400 + hour * 3'600 + minute * 60 + second;
-  return timestamp{seconds * 1'000'000 + fraction};
 }
 
 } // namespace weir

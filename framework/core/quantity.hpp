@@ -28,7 +28,4 @@ result<byte_size> parse_byte_size(std::string_view text);
 /// About three digits, for people: `1.50 MiB`. Not to be parsed.
 [[nodiscard]] std::string approximate_size(std::uint64_t bytes);
 
-/// Parses RFC 3339 in UTC: `2026-01-01T00:00:00Z`, fraction of up to six digits. Errors: invalid_argument.
-result<timestamp> parse_timestamp(std::string_view text);
-
 } // namespace weir

@@ -1,0 +1,307 @@
+#include <weir/config/catalog.hpp>
+
+namespace weir {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr byte_size mib(std::uint64_t n) { return {n << 20}; }
+
+struct top_config {
+  std::int64_t version = 0;
+  std::string name_space = "weir";
+};
+
+const settings_of<top_config>& top_table() {
+  static const auto table = [] {
+    settings_of<top_config> t;
+    t.add("version", &top_config::version, "Version of the form of this file. This release reads 1.",
+          {.required = true, .bounds = between(1, 1)});
+    t.add("namespace", &top_config::name_space,
+          "First part of every name that Weir creates at a broker: transactional ids, consumer groups, the marker topic.",
+          {.trade_off = "Two installations on one cluster need two names: with the same one they fence each other.",
+           .effect = change_effect::fixed,
+           .environment = "WEIR_NAMESPACE",
+           .name = true});
+    return t;
+  }();
+  return table;
+}
+
+const settings_of<checkpoint_config>& checkpoint_table() {
+  static const auto table = [] {
+    settings_of<checkpoint_config> t;
+    t.add("interval", &checkpoint_config::interval, "Time from the start of one checkpoint to the start of the next.",
+          {.bounds = between(10ms, 24h),
+           .trade_off = "Shorter: exactly-once output is seen sooner and less is read again after a crash; longer: fewer "
+                        "transactions and less writing.",
+           .environment = "WEIR_CHECKPOINT_INTERVAL"});
+    t.add("min_pause", &checkpoint_config::min_pause, "Least time from the end of one checkpoint to the start of the next.",
+          {.bounds = between(0ms, 24h),
+           .trade_off = "Leaves room for work when checkpoints take about as long as the interval.",
+           .environment = "WEIR_CHECKPOINT_MIN_PAUSE"});
+    t.add("timeout", &checkpoint_config::timeout, "A checkpoint that is not complete after this time is closed; nothing is lost.",
+          {.bounds = between(1s, 24h),
+           .trade_off = "Too short under back pressure and none completes; too long and a stuck one is noticed late.",
+           .environment = "WEIR_CHECKPOINT_TIMEOUT"});
+    t.add("tolerated_failures", &checkpoint_config::tolerated_failures,
+          "So many checkpoints in a row may fail before the job is restarted.",
+          {.bounds = between(0, 1000), .environment = "WEIR_CHECKPOINT_TOLERATED_FAILURES"});
+    t.add("retained", &checkpoint_config::retained, "Complete checkpoints that stay restorable.",
+          {.bounds = between(1, 100),
+           .trade_off = "Each one more keeps one more delta out of the base: disk, and time at start.",
+           .environment = "WEIR_CHECKPOINT_RETAINED"});
+    return t;
+  }();
+  return table;
+}
+
+const settings_of<restart_config>& restart_table() {
+  static const auto table = [] {
+    settings_of<restart_config> t;
+    t.add("initial_backoff", &restart_config::initial_backoff, "Wait before the first restart after a failure; doubles each time.",
+          {.bounds = between(1ms, 1h), .environment = "WEIR_RESTART_INITIAL_BACKOFF"});
+    t.add("max_backoff", &restart_config::max_backoff, "Longest wait between two restarts.",
+          {.bounds = between(1ms, 24h), .environment = "WEIR_RESTART_MAX_BACKOFF"});
+    t.add("max_attempts", &restart_config::max_attempts,
+          "Restarts in a row, without a complete checkpoint between, after which the job fails with its cause.",
+          {.bounds = between(0, 1'000'000),
+           .trade_off = "More outlasts longer faults of a broker; fewer shows a lasting fault sooner.",
+           .environment = "WEIR_RESTART_MAX_ATTEMPTS"});
+    t.rule([](const restart_config& c) -> std::optional<setting_problem> {
+      if (c.initial_backoff <= c.max_backoff)
+        return std::nullopt;
+      return setting_problem{"initial_backoff", "is longer than max_backoff (" + format_duration(c.max_backoff) + ")"};
+    });
+    return t;
+  }();
+  return table;
+}
+
+const settings_of<memory_config>& memory_table() {
+  static const auto table = [] {
+    settings_of<memory_config> t;
+    t.add("limit", &memory_config::limit,
+          "What queues, channels, state caches and producers of the process may hold together, divided by the runtime.",
+          {.bounds = between(mib(16), mib(std::uint64_t{16} << 20)),
+           .trade_off = "A job that cannot fit refuses to start and says by how much; less means more reads from disk.",
+           .environment = "WEIR_MEMORY_LIMIT"});
+    t.add("channel", &memory_config::channel, "Credit of each receiving task: bytes under way to it.",
+          {.bounds = between(byte_size{std::uint64_t{64} << 10}, mib(1024)),
+           .trade_off = "More evens out bursts, less keeps checkpoints short under back pressure.",
+           .environment = "WEIR_MEMORY_CHANNEL"});
+    t.rule([](const memory_config& c) -> std::optional<setting_problem> {
+      if (c.channel <= c.limit)
+        return std::nullopt;
+      return setting_problem{"channel", "is more than limit (" + format_byte_size(c.limit) + ")"};
+    });
+    return t;
+  }();
+  return table;
+}
+
+const settings_of<store_config>& store_table() {
+  static const auto table = [] {
+    settings_of<store_config> t;
+    t.add("path", &store_config::path,
+          "Directory of the stores, one folder for each job; relative to where weir is started. Made with mode 0700.",
+          {.trade_off = "Must be on a local disk that honours fsync; whoever loses it loses the state since the last backup.",
+           .effect = change_effect::fixed,
+           .environment = "WEIR_STORE_PATH"});
+    t.add("max_size", &store_config::max_size, "Bytes a job's store may take on disk; 0: only the disk limits it.",
+          {.trade_off = "A full store stops the job with everything durable so far in place.",
+           .environment = "WEIR_STORE_MAX_SIZE"});
+    return t;
+  }();
+  return table;
+}
+
+const settings_of<outbox_config>& outbox_table() {
+  static const auto table = [] {
+    settings_of<outbox_config> t;
+    t.add("limit", &outbox_config::limit,
+          "Durable output that is not published yet; at this limit sinks take no more and back pressure reaches the sources.",
+          {.bounds = between(mib(1), mib(std::uint64_t{16} << 20)),
+           .trade_off = "More outlasts a longer outage of the output's broker, on disk.",
+           .environment = "WEIR_OUTBOX_LIMIT"});
+    return t;
+  }();
+  return table;
+}
+
+const settings_of<shutdown_config>& shutdown_table() {
+  static const auto table = [] {
+    settings_of<shutdown_config> t;
+    t.add("timeout", &shutdown_config::timeout,
+          "Time for the last checkpoint and its output after SIGINT or SIGTERM; then the process ends with exit code 6.",
+          {.bounds = between(0ms, 1h),
+           .trade_off = "Output that did not get out in time is durable and published at the next start.",
+           .environment = "WEIR_SHUTDOWN_TIMEOUT"});
+    return t;
+  }();
+  return table;
+}
+
+const settings_of<logging_config>& logging_table() {
+  static const auto table = [] {
+    settings_of<logging_config> t;
+    t.choice("level", &logging_config::level, "Least level of the lines that are written.",
+             {{"trace", log_level::trace},
+              {"debug", log_level::debug},
+              {"info", log_level::info},
+              {"warning", log_level::warning},
+              {"error", log_level::error},
+              {"off", log_level::off}},
+             {.environment = "WEIR_LOGGING_LEVEL"});
+    t.choice("format", &logging_config::format, "Form of a line on standard error.",
+             {{"text", log_format::text}, {"json", log_format::json}}, {.environment = "WEIR_LOGGING_FORMAT"});
+    return t;
+  }();
+  return table;
+}
+
+const settings_of<runtime_config>& runtime_table() {
+  static const auto table = [] {
+    settings_of<runtime_config> t;
+    t.add("threads", &runtime_config::threads, "Worker threads of the actor system; 0: as many as there are cores.",
+          {.bounds = between(0, 1024),
+           .trade_off = "More than cores brings nothing; fewer leaves cores to others.",
+           .environment = "WEIR_RUNTIME_THREADS"});
+    return t;
+  }();
+  return table;
+}
+
+template <class T>
+config_section section(std::string name, std::string sentence, const settings_of<T>& table, T config::*member) {
+  return {std::move(name), std::move(sentence), &table,
+          [&table, member](config& c, const setting_values& v) { c.*member = table.make(v); }};
+}
+
+struct log_connection_config {
+  std::string path;
+};
+
+const settings_of<log_connection_config>& log_table() {
+  static const auto table = [] {
+    settings_of<log_connection_config> t;
+    t.add("path", &log_connection_config::path, "Directory of the log; made when it is missing, with mode 0700.",
+          {.required = true, .effect = change_effect::fixed});
+    return t;
+  }();
+  return table;
+}
+
+struct kafka_connection_config {
+  std::string brokers;
+  std::string client_id = "weir";
+  bool tls = false;
+  std::string ca, cert, key, key_password;
+  bool verify_host = true;
+  std::string mechanism, username, password;
+  bool cleartext = false;
+  duration request_timeout = 10s;
+  duration transaction_timeout = 60s;
+  duration delivery_timeout = 30s;
+  duration linger = 1ms;
+  std::string compression = "none";
+  std::int64_t topic_partitions = 0;
+  std::int64_t topic_replication = 0;
+  std::int64_t marker_partitions = 4;
+  std::map<std::string, std::string> properties;
+};
+
+void add_security(settings_of<kafka_connection_config>& t) {
+  using c = kafka_connection_config;
+  t.add("tls", &c::tls, "Encrypt and verify the connection; on also when any other tls setting is given.");
+  t.add("tls.ca", &c::ca, "File or folder of the certificate authorities to trust (PEM); without it the system's.");
+  t.add("tls.cert", &c::cert, "File of the client's certificate (PEM), for brokers that ask for one.");
+  t.add("tls.key", &c::key, "File of the client's private key (PEM).");
+  t.add("tls.key.password", &c::key_password, "Password of the private key.", {.secret = true});
+  t.add("tls.verify.host", &c::verify_host, "Refuse a broker whose certificate names another host.");
+  t.add("sasl.mechanism", &c::mechanism, "How to log in: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI or OAUTHBEARER.");
+  t.add("sasl.username", &c::username, "User to log in as.");
+  t.add("sasl.password", &c::password, "Password to log in with.", {.secret = true});
+  t.add("sasl.cleartext", &c::cleartext, "Allow PLAIN without tls, which sends the password readable by all on the way.");
+  t.rule([](const c& s) -> std::optional<setting_problem> {
+    if (s.cert.empty() == s.key.empty())
+      return std::nullopt;
+    return setting_problem{s.key.empty() ? "tls.cert" : "tls.key", "tls.cert and tls.key only go together"};
+  });
+  t.rule([](const c& s) -> std::optional<setting_problem> {
+    if (s.mechanism.empty() && !(s.username.empty() && s.password.empty()))
+      return setting_problem{s.username.empty() ? "sasl.password" : "sasl.username", "needs sasl.mechanism"};
+    return std::nullopt;
+  });
+}
+
+void add_delivery(settings_of<kafka_connection_config>& t) {
+  using c = kafka_connection_config;
+  t.add("request.timeout", &c::request_timeout, "How long a request of the start (describe, resolve, create) may take.",
+        {.bounds = between(100ms, 10min)});
+  t.add("transaction.timeout", &c::transaction_timeout, "After this time the broker aborts an open transaction.",
+        {.bounds = between(1s, 15min),
+         .trade_off = "Longer lets larger epochs through; shorter frees readers sooner when a process dies in a commit."});
+  t.add("delivery.timeout", &c::delivery_timeout, "How long a record may wait for the broker's acknowledgement.",
+        {.bounds = between(100ms, 15min)});
+  t.add("linger", &c::linger, "How long the at-least-once producer gathers records for a batch.",
+        {.bounds = between(0ms, 1min), .trade_off = "More throughput for more latency."});
+  t.add("compression", &c::compression, "none, gzip, snappy, lz4 or zstd.",
+        {.trade_off = "Less network and broker disk for more processor time."});
+  t.add("topic.partitions", &c::topic_partitions, "Partitions of topics that Weir creates when the job does not say; 0: the broker's default.",
+        {.bounds = between(0, 1'000'000)});
+  t.add("topic.replication", &c::topic_replication, "Replication factor of topics that Weir creates; 0: the broker's default.",
+        {.bounds = between(0, 100)});
+  t.add("markers.partitions", &c::marker_partitions, "Partitions of the marker topic when Weir creates it.",
+        {.bounds = between(1, 1000)});
+}
+
+const settings_of<kafka_connection_config>& kafka_table() {
+  using c = kafka_connection_config;
+  static const auto table = [] {
+    settings_of<c> t;
+    t.add("brokers", &c::brokers, "Brokers to ask first, host:port with commas between.", {.required = true});
+    t.add("client.id", &c::client_id, "Name shown in the broker's logs and quotas.");
+    add_security(t);
+    add_delivery(t);
+    t.add("properties", &c::properties,
+          "Properties of librdkafka passed through as they are; one that would break a guarantee is refused with the reason. "
+          "Those that hold secrets only by ${env:…} or ${file:…}.");
+    return t;
+  }();
+  return table;
+}
+
+} // namespace
+
+const std::vector<config_section>& config_sections() {
+  static const std::vector<config_section> sections{
+      {"", "The file.", &top_table(), [](config& c, const setting_values& v) { c.name_space = top_table().make(v).name_space; }},
+      section("checkpoint", "When state and output become durable.", checkpoint_table(), &config::checkpoint),
+      section("restart", "What the supervisor does when a job fails.", restart_table(), &config::restart),
+      section("memory", "What the process may hold in memory.", memory_table(), &config::memory),
+      section("store", "Where state lives.", store_table(), &config::store),
+      section("outbox", "Output between its checkpoint and its topic.", outbox_table(), &config::outbox),
+      section("shutdown", "How the process stops.", shutdown_table(), &config::shutdown),
+      section("logging", "What is written to standard error.", logging_table(), &config::logging),
+      section("runtime", "The actor system.", runtime_table(), &config::runtime),
+  };
+  return sections;
+}
+
+const std::vector<connection_type>& connection_types() {
+  static const std::vector<connection_type> types{
+      {"log", "The embedded log: topics in a directory of this machine.", &log_table()},
+      {"kafka", "Apache Kafka.", &kafka_table()},
+  };
+  return types;
+}
+
+bool is_secret_property(std::string_view name) {
+  for (std::string_view part : {"password", "secret", "key.pem", "token", "oauthbearer.config", "credential"})
+    if (name.find(part) != std::string_view::npos)
+      return true;
+  return false;
+}
+
+} // namespace weir
