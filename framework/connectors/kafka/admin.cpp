@@ -1,0 +1,220 @@
+#include <charconv>
+#include <cstring>
+#include <memory>
+#include <thread>
+#include <weir/connectors/kafka/admin.hpp>
+#include <weir/connectors/kafka/errors.hpp>
+
+namespace weir::kafka {
+namespace {
+
+using options_ptr = std::unique_ptr<rd_kafka_AdminOptions_t, destroyer<rd_kafka_AdminOptions_destroy>>;
+
+int millis(std::chrono::milliseconds t) { return static_cast<int>(t.count()); }
+
+/// One admin operation: options, a queue for the answer, and the wait for it.
+class admin_call {
+ public:
+  admin_call(rd_kafka_t* rk, rd_kafka_admin_op_t op, std::chrono::milliseconds timeout)
+      : options_(rd_kafka_AdminOptions_new(rk, op)), queue_(rd_kafka_queue_new(rk)), timeout_(millis(timeout)) {
+    char text[128];
+    rd_kafka_AdminOptions_set_request_timeout(options_.get(), timeout_, text, sizeof text);
+  }
+  [[nodiscard]] const rd_kafka_AdminOptions_t* options() const { return options_.get(); }
+  [[nodiscard]] rd_kafka_queue_t* queue() const { return queue_.get(); }
+  /// Null when nothing came in time (librdkafka answers by itself at the time-out: one second of slack).
+  [[nodiscard]] event_ptr wait() const { return event_ptr(rd_kafka_queue_poll(queue_.get(), timeout_ + 1000)); }
+
+ private:
+  options_ptr options_;
+  queue_ptr queue_;
+  int timeout_;
+};
+
+} // namespace
+
+error admin::failed(rd_kafka_resp_err_t err, const std::string& what) const {
+  auto e = make_error(err, what);
+  return e.code == errc::unavailable ? over.unavailable(e.message) : e;
+}
+
+result<std::string> admin::cluster_id() const {
+  std::unique_ptr<char, destroyer<[](char* p) { rd_kafka_mem_free(nullptr, p); }>> id(rd_kafka_clusterid(over.get(), millis(timeout)));
+  if (!id)
+    return over.unavailable("the cluster did not say its id within " + std::to_string(timeout.count()) + " ms");
+  return std::string(id.get());
+}
+
+result<std::int32_t> admin::partitions_of(const std::string& topic, bool with_leaders) const {
+  topic_ptr handle(rd_kafka_topic_new(over.get(), topic.c_str(), nullptr));
+  if (!handle)
+    return {errc::invalid_argument, "'" + topic + "' cannot be the name of a topic"};
+  const struct rd_kafka_metadata* raw = nullptr;
+  auto err = rd_kafka_metadata(over.get(), 0, handle.get(), &raw, millis(timeout));
+  if (err)
+    return failed(err, "topic '" + topic + "' cannot be looked up");
+  std::unique_ptr<const struct rd_kafka_metadata, destroyer<rd_kafka_metadata_destroy>> data(raw);
+  if (data->topic_cnt != 1)
+    return {errc::not_found, "there is no topic '" + topic + "'"};
+  const auto& t = data->topics[0];
+  if (t.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+    return {errc::not_found, "there is no topic '" + topic + "'"};
+  if (t.err)
+    return failed(t.err, "topic '" + topic + "'");
+  if (with_leaders)
+    for (int i = 0; i < t.partition_cnt; ++i)
+      if (t.partitions[i].leader < 0)
+        return over.unavailable("partition " + std::to_string(t.partitions[i].id) + " of topic '" + topic + "' has no leader");
+  if (t.partition_cnt == 0)
+    return {errc::not_found, "there is no topic '" + topic + "'"};
+  return t.partition_cnt;
+}
+
+result<> admin::read_limits(topic_description& d) const {
+  std::unique_ptr<rd_kafka_ConfigResource_t, destroyer<rd_kafka_ConfigResource_destroy>> resource(
+      rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, d.topic.c_str()));
+  admin_call call(over.get(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, timeout);
+  auto* asked = resource.get();
+  rd_kafka_DescribeConfigs(over.get(), &asked, 1, call.options(), call.queue());
+  auto event = call.wait();
+  if (!event)
+    return over.unavailable("the configuration of topic '" + d.topic + "' was not told in time");
+  auto err = rd_kafka_event_error(event.get());
+  if (err)
+    return failed(err, "the configuration of topic '" + d.topic + "' cannot be read");
+  const auto* answer = rd_kafka_event_DescribeConfigs_result(event.get());
+  std::size_t n = 0;
+  const auto** resources = rd_kafka_DescribeConfigs_result_resources(answer, &n);
+  for (std::size_t i = 0; i < n; ++i) {
+    err = rd_kafka_ConfigResource_error(resources[i]);
+    if (err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
+      return success();
+    if (err)
+      return failed(err, "the configuration of topic '" + d.topic + "' cannot be read");
+    std::size_t entries = 0;
+    const auto** entry = rd_kafka_ConfigResource_configs(resources[i], &entries);
+    for (std::size_t k = 0; k < entries; ++k) {
+      std::string_view name = rd_kafka_ConfigEntry_name(entry[k]);
+      const char* value = rd_kafka_ConfigEntry_value(entry[k]);
+      if (!value)
+        continue;
+      if (name == "max.message.bytes")
+        std::from_chars(value, value + std::strlen(value), d.max_record_bytes);
+      else if (name == "cleanup.policy")
+        d.compacted = std::string_view(value).find("compact") != std::string_view::npos;
+    }
+  }
+  return success();
+}
+
+result<topic_description> admin::describe(const std::string& topic) const {
+  topic_description d;
+  d.topic = topic;
+  WEIR_ASSIGN(d.partitions, partitions_of(topic, false));
+  WEIR_TRY(read_limits(d));
+  return d;
+}
+
+result<> admin::create(const std::string& topic, int partitions, int replication,
+                       const std::map<std::string, std::string>& config) const {
+  char text[512];
+  std::unique_ptr<rd_kafka_NewTopic_t, destroyer<rd_kafka_NewTopic_destroy>> wanted(
+      rd_kafka_NewTopic_new(topic.c_str(), partitions, replication, text, sizeof text));
+  if (!wanted)
+    return {errc::invalid_argument, "topic '" + topic + "' cannot be created: " + text};
+  for (const auto& [name, value] : config)
+    rd_kafka_NewTopic_set_config(wanted.get(), name.c_str(), value.c_str());
+  admin_call call(over.get(), RD_KAFKA_ADMIN_OP_CREATETOPICS, timeout);
+  auto* asked = wanted.get();
+  rd_kafka_CreateTopics(over.get(), &asked, 1, call.options(), call.queue());
+  auto event = call.wait();
+  std::string what = "topic '" + topic + "' could not be created";
+  if (!event)
+    return over.unavailable(what + " in time");
+  if (auto err = rd_kafka_event_error(event.get()))
+    return failed(err, what);
+  std::size_t n = 0;
+  const auto** results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event.get()), &n);
+  for (std::size_t i = 0; i < n; ++i) {
+    auto err = rd_kafka_topic_result_error(results[i]);
+    if (err && err != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
+      return make_error(err, what, rd_kafka_topic_result_error_string(results[i]) ? rd_kafka_topic_result_error_string(results[i]) : "");
+  }
+  return success();
+}
+
+result<topic_description> admin::ensure(const std::string& topic, int partitions, int replication,
+                                        const std::map<std::string, std::string>& config) const {
+  auto there = describe(topic);
+  if (there || there.err().code != errc::not_found)
+    return there;
+  WEIR_TRY(create(topic, partitions, replication, config));
+  // The creation is in the controller's log; the brokers learn of it one by one.
+  auto deadline = std::chrono::steady_clock::now() + timeout;
+  for (auto pause = std::chrono::milliseconds(5);; pause = std::min(pause * 2, std::chrono::milliseconds(200))) {
+    auto n = partitions_of(topic, true);
+    if (n)
+      break;
+    if (n.err().code != errc::not_found && n.err().code != errc::unavailable)
+      return n.err();
+    if (std::chrono::steady_clock::now() > deadline)
+      return over.unavailable("topic '" + topic + "' was created but has no leaders yet");
+    std::this_thread::sleep_for(pause);
+  }
+  return describe(topic);
+}
+
+result<admin::range> admin::offsets(const std::string& topic, std::int32_t partition) const {
+  range r;
+  auto err = rd_kafka_query_watermark_offsets(over.get(), topic.c_str(), partition, &r.low, &r.high, millis(timeout));
+  if (err)
+    return failed(err, "the offsets of partition " + std::to_string(partition) + " of topic '" + topic + "'");
+  return r;
+}
+
+result<std::int64_t> admin::offset_at(const std::string& topic, std::int32_t partition, std::int64_t ms) const {
+  list_ptr list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = ms;
+  auto err = rd_kafka_offsets_for_times(over.get(), list.get(), millis(timeout));
+  if (!err)
+    err = list->elems[0].err;
+  if (err)
+    return failed(err, "the offset for a time in partition " + std::to_string(partition) + " of topic '" + topic + "'");
+  return list->elems[0].offset >= 0 ? list->elems[0].offset : -1;
+}
+
+result<std::int64_t> admin::committed(const std::string& group, const std::string& topic, std::int32_t partition) const {
+  list_ptr list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
+  std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t, destroyer<rd_kafka_ListConsumerGroupOffsets_destroy>> request(
+      rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list.get()));
+  admin_call call(over.get(), RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout);
+  auto* asked = request.get();
+  rd_kafka_ListConsumerGroupOffsets(over.get(), &asked, 1, call.options(), call.queue());
+  auto event = call.wait();
+  std::string what = "the committed offset of group '" + group + "'";
+  if (!event)
+    return over.unavailable(what + " was not told in time");
+  if (auto err = rd_kafka_event_error(event.get()))
+    return failed(err, what);
+  std::size_t n = 0;
+  const auto** groups =
+      rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(event.get()), &n);
+  for (std::size_t i = 0; i < n; ++i) {
+    if (const auto* e = rd_kafka_group_result_error(groups[i])) {
+      if (rd_kafka_error_code(e) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
+        return std::int64_t{-1};
+      return failed(rd_kafka_error_code(e), what);
+    }
+    const auto* parts = rd_kafka_group_result_partitions(groups[i]);
+    for (int k = 0; k < parts->cnt; ++k) {
+      if (parts->elems[k].err)
+        return failed(parts->elems[k].err, what);
+      if (parts->elems[k].offset >= 0)
+        return parts->elems[k].offset;
+    }
+  }
+  return std::int64_t{-1};
+}
+
+} // namespace weir::kafka

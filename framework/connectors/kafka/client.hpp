@@ -1,0 +1,54 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <weir/connectors/kafka/handles.hpp>
+#include <weir/core/logger.hpp>
+#include <weir/core/result.hpp>
+
+namespace weir::kafka {
+
+/// One librdkafka client with its main queue served: errors become a status, log lines go to Weir's logger, delivery
+/// reports to a hook. librdkafka's background thread does that; it sleeps until there is an event. Any thread.
+class client {
+ public:
+  struct hooks {
+    /// A delivery report event; borrowed. Called from librdkafka's background thread.
+    std::function<void(rd_kafka_event_t*)> delivered;
+    /// The cluster became unreachable, or refuses us. Background thread; must not block.
+    std::function<void()> trouble;
+  };
+
+  /// Does not wait for a broker. Errors: invalid_config, with librdkafka's text.
+  static result<std::shared_ptr<client>> open(rd_kafka_type_t type, conf_ptr conf, const std::string& connection, const logger& log,
+                                              hooks h = {});
+  /// Forgets the hooks, then destroys the client on a thread of its own and waits at most 5 s for it: librdkafka's
+  /// destruction waits for its threads, and a hung one must not hang the process.
+  ~client();
+  client(const client&) = delete;
+  client& operator=(const client&) = delete;
+
+  [[nodiscard]] rd_kafka_t* get() const { return rk_; }
+  /// Replaces the hooks; when it returns no former hook runs or will run.
+  void set_hooks(hooks h);
+
+  /// Why the cluster does not answer, if librdkafka said so since `clear_trouble`.
+  [[nodiscard]] std::optional<error> trouble() const;
+  /// Something was received: the cluster answers again.
+  void clear_trouble();
+  /// An `unavailable` error with the status known: "WHAT: ... (last reported: ...)".
+  [[nodiscard]] error unavailable(const std::string& what) const;
+
+ private:
+  struct shared;
+  client(rd_kafka_t* rk, std::shared_ptr<shared> s) : rk_(rk), shared_(std::move(s)) {}
+  static void on_event(rd_kafka_t* rk, rd_kafka_event_t* event, void* opaque);
+  static void on_log(const rd_kafka_t* rk, int level, const char* facility, const char* text);
+
+  rd_kafka_t* rk_;
+  std::shared_ptr<shared> shared_;
+};
+
+} // namespace weir::kafka
