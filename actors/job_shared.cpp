@@ -1,5 +1,7 @@
 #include "actors/job_shared.hpp"
 #include <algorithm>
+#include <thread>
+#include <weir/core/clock.hpp>
 
 namespace weir {
 
@@ -9,6 +11,7 @@ void job_shared::request_stop() {
     std::lock_guard lock(mutex_);
     if (stop_.exchange(true))
       return;
+    stop_at_ = system_clock().monotonic();
     call = on_stop_;
   }
   changed_.notify_all();
@@ -19,6 +22,25 @@ void job_shared::request_stop() {
 bool job_shared::wait_for_stop(duration timeout) {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, timeout, [this] { return stop_.load(); });
+}
+
+bool job_shared::wait_or_give_up(duration d, duration limit) {
+  auto until = system_clock().monotonic() + d;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    auto now = system_clock().monotonic();
+    if (stop_at_ && now - *stop_at_ > limit)
+      return true;
+    if (now >= until)
+      return false;
+    // Not a wait for the stop alone: once it is requested, the pauses between tries must stay pauses.
+    changed_.wait_for(lock, std::min(until - now, duration{std::chrono::milliseconds(100)}));
+  }
+}
+
+std::optional<duration> job_shared::stop_requested_at() const {
+  std::lock_guard lock(mutex_);
+  return stop_at_;
 }
 
 void job_shared::on_stop(std::function<void()> f) {

@@ -31,6 +31,11 @@ struct job_shared {
   [[nodiscard]] bool stop_requested() const { return stop_.load(std::memory_order_relaxed); }
   /// Waits until `timeout` passed or a stop is requested; true when it is.
   bool wait_for_stop(duration timeout);
+  /// Pauses between two tries of something that must be done even while stopping: waits `d`; true when a stop was
+  /// requested more than `limit` ago and the caller should give up.
+  bool wait_or_give_up(duration d, duration limit);
+  /// Monotonic time of the request; none: not requested.
+  [[nodiscard]] std::optional<duration> stop_requested_at() const;
   /// Called (once, from any thread) when a stop is requested while the graph runs.
   void on_stop(std::function<void()> f);
 
@@ -49,6 +54,7 @@ struct job_shared {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::atomic<bool> stop_{false};
+  std::optional<duration> stop_at_;
   std::function<void()> on_stop_;
   std::string detail_;
   std::optional<error> cause_;

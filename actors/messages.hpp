@@ -1,16 +1,30 @@
 #pragma once
 #include <caf/all.hpp>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 #include <weir/checkpoint/types.hpp>
 #include <weir/core/result.hpp>
 #include <weir/storage/job_store.hpp>
+#include <weir/task/reader_core.hpp>
+#include <weir/task/task_core.hpp>
 #include <weir/task/transport.hpp>
 
 // What the actors of one job say to each other inside a process. None of it crosses to another process: frames do that in
 // the encoded form of their packet.
+
+namespace weir {
+/// Participants that are partition readers are told from tasks of the same vertex by this prefix.
+inline constexpr std::string_view reader_prefix = "source:";
+
+/// Where the frames of a channel come from.
+struct upstream {
+  caf::actor sender;
+  const batch_codec* codec = nullptr;
+};
+} // namespace weir
 
 namespace weir::msg {
 
@@ -47,11 +61,14 @@ struct decline {
 struct finished {
   participant_id who;
 };
+/// Next offsets per source vertex and partition, for people and lag monitors.
+using source_positions = std::map<std::string, std::map<std::int32_t, std::int64_t>>;
 /// Checkpoint k is complete, to tasks and publisher.
 struct complete {
   std::uint64_t checkpoint;
   bool final_barrier;
   bool ended;
+  std::shared_ptr<const source_positions> positions;
 };
 struct closed {
   std::uint64_t checkpoint;
@@ -104,6 +121,20 @@ struct failed {
 };
 /// One last checkpoint, then nothing: supervisor to coordinator.
 struct drain {};
+/// Gives an actor what it drives; its first message.
+struct install_reader {
+  std::shared_ptr<std::unique_ptr<reader_core>> core;
+};
+struct install_task {
+  std::shared_ptr<task_core::parts> parts;  ///< Without host: the actor is it.
+  std::optional<task_snapshot> saved;
+  std::uint64_t restored_checkpoint;
+  std::map<std::uint32_t, upstream> inputs;  ///< By channel.
+};
+/// The actor took what it was given and is restored: to the supervisor.
+struct ready {};
+/// Every task is ready: readers begin.
+struct go {};
 /// The coordinator's final checkpoint is complete: to the supervisor.
 struct drained {
   std::uint64_t checkpoint;
@@ -135,3 +166,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::published)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::failed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::drain)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::drained)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::install_reader)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::install_task)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::ready)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::go)

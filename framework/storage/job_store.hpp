@@ -19,6 +19,11 @@ struct job_store_options {
   std::size_t max_size = 0;                     ///< Bytes of file; 0 = only the disk limits it. Above it: store_full.
   unsigned retained = 1;                        ///< Complete checkpoints that stay restorable.
   std::size_t unapplied_limit = std::size_t{256} << 20;  ///< Bytes of complete deltas not in the base yet.
+  /// A merge into the base begins when either is reached: several deltas at once, where the last write wins, cost the
+  /// B-tree fewer pages; the price is what a restart loads.
+  unsigned apply_checkpoints = 16;
+  std::size_t apply_bytes = std::size_t{32} << 20;
+  std::size_t stage_buffer = std::size_t{8} << 20;  ///< Bytes of staged chunks kept in RAM until they get a transaction.
 };
 
 /// A complete checkpoint as recorded.
@@ -68,10 +73,23 @@ class job_store {
   /// Newest first, at most `retained`, whole and checked.
   [[nodiscard]] virtual result<std::vector<checkpoint_manifest>> checkpoints() = 0;
 
+  /// A checkpoint newer than all of checkpoints() is recorded but damaged; what and where. Recovery decides.
+  [[nodiscard]] virtual result<std::optional<error>> newest_damaged() = 0;
+  /// The highest number any checkpoint or closed attempt of this store has had; 0: none.
+  [[nodiscard]] virtual std::uint64_t highest_number() const = 0;
+  /// Goes back: durably forgets every complete checkpoint above `checkpoint` with its deltas and outbox. Their numbers
+  /// stay used. Before the first stage_* of an incarnation. Errors: not_found (nothing is changed).
+  virtual result<> fall_back(std::uint64_t checkpoint) = 0;
+
   // --- chunks of this incarnation
   /// Stages a chunk of changes (already drained) under the participant's next number; returns it. Not durable by itself.
   virtual result<std::uint64_t> stage_delta(const participant_id& who, std::string_view chunk) = 0;
   virtual result<std::uint64_t> stage_outbox(const participant_id& who, std::string_view chunk) = 0;
+  /// Writes all staged chunks out of RAM, so that a chunk_reader finds them. They belong to no checkpoint yet.
+  virtual result<> flush_staged() = 0;
+  /// Reads back delta chunks of one participant of this incarnation that were flushed: for task_state_options::read_chunk.
+  /// Any thread, also while the store works. Errors: not_found (not flushed yet, or applied to the base), store_corrupt.
+  virtual std::function<result<std::string>(std::uint64_t number)> chunk_reader(const participant_id& who) = 0;
 
   /// Records checkpoint `m.number` as complete with all it lists, in one durable transaction together with the chunks
   /// staged since the last. Errors: invalid_argument when the number is not above everything stored or was closed;

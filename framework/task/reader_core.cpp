@@ -32,7 +32,9 @@ result<> reader_core::open() {
   idleness_ = idleness_tracker(parts_.operators->idle_after());
   if (!parts_.restored)
     return success();
-  WEIR_TRY(parts_.operators->restore(position_.chain));
+  // Empty: the checkpoint that was made before the first record.
+  if (!position_.chain.empty())
+    WEIR_TRY(parts_.operators->restore(position_.chain));
   if (position_.watermark != min_timestamp)
     parts_.output->broadcast([this] { return watermark_frame{position_.watermark}; });
   if (position_.idle) {

@@ -27,9 +27,9 @@ class epoch_sink : public sink_target {
 /// Exactly once: records gather in outbox chunks, staged with the checkpoint they belong to.
 class outbox_sink final : public epoch_sink {
  public:
-  /// `stage` takes finished chunks in order.
-  outbox_sink(destination to, std::size_t chunk_bytes, std::function<void(std::string)> stage)
-      : to_(std::move(to)), chunk_bytes_(chunk_bytes), stage_(std::move(stage)) {}
+  outbox_sink(destination to, std::size_t chunk_bytes) : to_(std::move(to)), chunk_bytes_(chunk_bytes) {}
+  /// `stage` takes finished chunks in order; set before the first record.
+  void on_chunk(std::function<void(std::string)> stage) { stage_ = std::move(stage); }
   result<> write(const encoded_record& r) override;
   result<bool> seal() override;
   [[nodiscard]] bool accepting() override { return !paused_; }

@@ -18,6 +18,12 @@ task_core::task_core(parts p)
     parts_.output->also_needs([s = parts_.sink.get()] { return s->accepting(); });
     parts_.context.sink = parts_.sink.get();
   }
+  if (auto* o = outbox()) {
+    o->on_chunk([this](std::string chunk) {
+      ++staged_outbox_;
+      parts_.host->stage_outbox(std::move(chunk));
+    });
+  }
   parts_.context.output = parts_.output.get();
   parts_.context.state = parts_.state.get();
 }
@@ -99,7 +105,7 @@ result<> task_core::take(std::size_t at, frame f) {
     return advance(change.rose);
   }
   if (auto* b = std::get_if<barrier_frame>(&f))
-    return on_barrier(input, *b);
+    return on_barrier(at, *b);
   inputs_[at].ended = true;
   auto all = true;
   for (auto& in : inputs_)
@@ -179,11 +185,11 @@ result<> task_core::take_snapshot(std::uint64_t checkpoint, bool final_barrier) 
   s.inline_state = before_end_ ? *before_end_ : save();
   if (parts_.state)
     freeze_of_[checkpoint] = parts_.state->freeze();
-  if (auto* o = dynamic_cast<outbox_sink*>(parts_.sink.get())) {
+  if (auto* o = outbox()) {
     WEIR_TRY(o->seal());
     WEIR_TRY(hit(fail_point::sink_sealed));
   }
-  s.outbox_end = staged_outbox;
+  s.outbox_end = staged_outbox_;
   s.drained = parts_.state == nullptr;
   s.delta_end = staged_deltas_;
   parts_.output->broadcast([&] { return barrier_frame{checkpoint, final_barrier}; });

@@ -23,6 +23,7 @@ class task_host {
   virtual ~task_host() = default;
   virtual void return_credit(std::uint32_t channel, std::size_t bytes) = 0;
   virtual void stage_delta(std::string chunk) = 0;
+  virtual void stage_outbox(std::string chunk) = 0;
   virtual void acknowledge(std::uint64_t checkpoint, contribution c) = 0;
   virtual void decline(std::uint64_t checkpoint, const std::string& why) = 0;
   /// Every input ended and all that follows from it is sent.
@@ -85,8 +86,6 @@ class task_core {
   [[nodiscard]] const participant_id& who() const { return parts_.who; }
   [[nodiscard]] epoch_sink* sink() { return parts_.sink.get(); }
   [[nodiscard]] std::uint64_t rows_in() const { return rows_in_; }
-  /// The sink asked for a wake-up: work may be possible again.
-  [[nodiscard]] const output_router& output() const { return *parts_.output; }
 
  private:
   struct input {
@@ -118,6 +117,7 @@ class task_core {
   result<> take_snapshot(std::uint64_t checkpoint, bool final_barrier);
   result<bool> continue_snapshot();
   void stage(delta_chunk c);
+  [[nodiscard]] outbox_sink* outbox() { return dynamic_cast<outbox_sink*>(parts_.sink.get()); }
   [[nodiscard]] std::string save() const;
 
   parts parts_;
@@ -133,13 +133,10 @@ class task_core {
   std::optional<snapshot> snapshot_;
   std::optional<std::string> before_end_;  ///< Inline state from before the end of time, kept for later checkpoints.
   std::uint64_t staged_deltas_ = 0;
+  std::uint64_t staged_outbox_ = 0;
   std::uint64_t restored_checkpoint_ = 0;
   std::map<std::uint64_t, std::uint64_t> freeze_of_;  ///< Checkpoint -> freeze, until applied.
   std::uint64_t rows_in_ = 0;
-
- public:
-  /// Chunks of output staged so far, counted by whoever stages them for the sink.
-  std::uint64_t staged_outbox = 0;
 };
 
 } // namespace weir

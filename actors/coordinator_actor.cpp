@@ -1,0 +1,159 @@
+#include "actors/coordinator_actor.hpp"
+#include <weir/core/clock.hpp>
+#include <weir/core/fail_point.hpp>
+
+namespace weir {
+namespace {
+
+using self_pointer = caf::stateful_actor<coordinator_state>*;
+
+void execute(self_pointer self, checkpoint_coordinator::actions actions);
+
+duration now() {
+  return system_clock().monotonic();
+}
+
+void fail(self_pointer self, const error& e) {
+  self->state.failed = true;
+  self->send(self->state.options.supervisor, msg::failed{"checkpoint coordinator", e});
+}
+
+/// An armed fail point that reports an error fails the attempt, as the step itself would.
+bool passes(self_pointer self, fail_point point) {
+  auto r = hit(point);
+  if (!r)
+    fail(self, r.err());
+  return r.ok();
+}
+
+/// Next offsets from what the readers contributed, for people.
+std::shared_ptr<const msg::source_positions> positions_of(const std::vector<contribution>& contributions) {
+  auto positions = std::make_shared<msg::source_positions>();
+  for (auto& c : contributions) {
+    if (c.inline_state.empty() || c.delta_end != 0 || c.outbox_end != 0)
+      continue;
+    if (c.who.vertex.starts_with(reader_prefix)) {
+      if (auto r = decode_reader_snapshot(c.inline_state))
+        (*positions)[c.who.vertex.substr(reader_prefix.size())][c.who.index] = r->next_offset;
+    }
+  }
+  return positions;
+}
+
+struct executor {
+  self_pointer self;
+
+  void operator()(const checkpoint_coordinator::send_barrier& a) const {
+    if (!passes(self, fail_point::coordinator_begin))
+      return;
+    for (auto& r : self->state.audience.readers)
+      self->send(r, msg::barrier{a.checkpoint, a.final_barrier});
+  }
+  void operator()(const checkpoint_coordinator::store_complete& a) const {
+    if (!passes(self, fail_point::coordinator_all_acked))
+      return;
+    auto& s = self->state;
+    s.positions = positions_of(a.contributions);
+    s.final_barrier = a.final_barrier;
+    s.ended = a.ended;
+    checkpoint_manifest m;
+    m.number = a.checkpoint;
+    m.incarnation = s.options.incarnation;
+    m.completed_at_us = system_clock().now().us;
+    m.ended = a.ended && a.final_barrier;
+    m.plan_fingerprint = s.options.plan_fingerprint;
+    m.job_state = s.options.job_state;
+    m.contributions = a.contributions;
+    self->send(s.options.store, msg::store_complete{std::move(m)});
+  }
+  void operator()(const checkpoint_coordinator::store_close& a) const {
+    if (passes(self, fail_point::coordinator_close))
+      self->send(self->state.options.store, msg::store_close{a.checkpoint});
+  }
+  void operator()(const checkpoint_coordinator::announce_complete& a) const {
+    if (!passes(self, fail_point::coordinator_completed))
+      return;
+    auto& s = self->state;
+    msg::complete m{a.checkpoint, a.final_barrier, a.ended, s.positions};
+    for (auto& t : s.audience.tasks)
+      self->send(t, m);
+    self->send(s.audience.publisher, m);
+    if (a.final_barrier)
+      self->send(s.options.supervisor, msg::drained{a.checkpoint, a.ended});
+  }
+  void operator()(const checkpoint_coordinator::announce_closed& a) const {
+    self->state.options.log.warning("checkpoint closed without being complete; nothing is lost, the next one holds its changes",
+                                    {{"checkpoint", a.checkpoint}, {"why", a.why}});
+    for (auto& t : self->state.audience.tasks)
+      self->send(t, msg::closed{a.checkpoint});
+  }
+  void operator()(const checkpoint_coordinator::fail_job& a) const { fail(self, a.cause); }
+};
+
+void schedule(self_pointer self) {
+  auto& s = self->state;
+  if (!s.protocol || s.failed || s.protocol->stopped())
+    return;
+  // Without activity the protocol waits for nothing: look again after an interval whether there was some.
+  auto next = s.protocol->next_tick().value_or(now() + s.options.timing.interval);
+  if (s.timer && *s.timer <= next)
+    return;
+  s.timer = next;
+  self->delayed_send(self, std::max(next - now(), duration{0}), msg::wake{});
+}
+
+void execute(self_pointer self, checkpoint_coordinator::actions actions) {
+  for (auto& a : actions) {
+    if (!self->state.failed)
+      std::visit(executor{self}, a);
+  }
+  schedule(self);
+}
+
+} // namespace
+
+caf::behavior coordinator_actor(self_pointer self, coordinator_options options) {
+  self->state.options = std::move(options);
+  return {
+      [self](checkpoint_audience& m) {
+        auto& s = self->state;
+        s.audience = std::move(m);
+        s.protocol = std::make_unique<checkpoint_coordinator>(s.options.timing, s.options.next, s.options.participants, now());
+        schedule(self);
+      },
+      [self](const msg::wake&) {
+        auto& s = self->state;
+        if (!s.protocol || s.failed)
+          return;
+        s.timer.reset();
+        if (!s.protocol->running() && s.options.shared->activity.exchange(false, std::memory_order_relaxed))
+          s.protocol->on_activity();
+        execute(self, s.protocol->on_tick(now()));
+      },
+      [self](const msg::acknowledge& m) {
+        if (self->state.protocol && !self->state.failed)
+          execute(self, self->state.protocol->on_ack(m.checkpoint, m.what, now()));
+      },
+      [self](const msg::decline& m) {
+        if (self->state.protocol && !self->state.failed)
+          execute(self, self->state.protocol->on_declined(m.checkpoint, m.who, m.why, now()));
+      },
+      [self](const msg::store_completed& m) {
+        auto& s = self->state;
+        if (!s.protocol || s.failed)
+          return;
+        execute(self, m.outcome ? s.protocol->on_completed(m.checkpoint, now())
+                                : s.protocol->on_store_failed(m.checkpoint, m.outcome.err(), now()));
+      },
+      [self](const msg::store_closed& m) {
+        if (self->state.protocol && !self->state.failed)
+          execute(self, self->state.protocol->on_closed(m.checkpoint, m.was_complete, now()));
+      },
+      [self](const msg::drain&) {
+        if (self->state.protocol && !self->state.failed)
+          execute(self, self->state.protocol->request_final(now()));
+      },
+  };
+}
+
+} // namespace weir

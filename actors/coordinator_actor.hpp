@@ -1,0 +1,45 @@
+#pragma once
+#include <set>
+#include <weir/checkpoint/coordinator.hpp>
+#include "actors/job_shared.hpp"
+#include "actors/messages.hpp"
+
+namespace weir {
+
+struct coordinator_options {
+  checkpoint_coordinator::options timing;
+  std::uint64_t next = 1;
+  std::set<participant_id> participants;
+  std::shared_ptr<job_shared> shared;
+  caf::actor supervisor;
+  caf::actor store;
+  std::uint64_t incarnation = 0;
+  std::string plan_fingerprint;
+  std::string job_state;
+  logger log;
+};
+
+/// Who acts on checkpoints; sent once after all actors exist, which also starts the clock.
+struct checkpoint_audience {
+  std::vector<caf::actor> readers;
+  std::vector<caf::actor> tasks;
+  caf::actor publisher;
+};
+
+/// Drives checkpoint_coordinator with a clock and messages; decides nothing itself.
+struct coordinator_state {
+  coordinator_options options;
+  checkpoint_audience audience;
+  std::unique_ptr<checkpoint_coordinator> protocol;
+  bool failed = false;
+  std::optional<duration> timer;
+  std::shared_ptr<const msg::source_positions> positions;  ///< Of the checkpoint being completed.
+  bool final_barrier = false;
+  bool ended = false;
+  static inline const char* name = "weir.coordinator";
+};
+caf::behavior coordinator_actor(caf::stateful_actor<coordinator_state>* self, coordinator_options options);
+
+} // namespace weir
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::coordinator_options)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::checkpoint_audience)

@@ -1,0 +1,91 @@
+#include "actors/publisher_actor.hpp"
+#include <weir/core/fail_point.hpp>
+
+namespace weir {
+namespace {
+
+using self_pointer = caf::stateful_actor<publisher_state>*;
+
+/// Epochs are gathered into one transaction up to this many bytes of outbox.
+constexpr std::size_t gather_bytes = std::size_t{8} << 20;
+
+void fail(self_pointer self, const error& e) {
+  self->state.failed = true;
+  self->send(self->state.options.supervisor, msg::failed{"publisher", e});
+}
+
+/// Offsets for people and lag monitors; nothing depends on them, so a failure is only said.
+void show_positions(self_pointer self) {
+  auto& s = self->state;
+  if (!s.positions)
+    return;
+  for (auto& [vertex, next] : *s.positions) {
+    auto source = s.options.sources.find(vertex);
+    if (source == s.options.sources.end() || s.shown[vertex] == next)
+      continue;
+    if (auto r = source->second.connection->commit_offsets(source->second.topic, next); !r)
+      s.options.log.debug("cannot show offsets to the consumer group", {{"topic", source->second.topic}, {"cause", r.err().message}});
+    else
+      s.shown[vertex] = next;
+  }
+}
+
+result<> publish(self_pointer self) {
+  auto& s = self->state;
+  WEIR_TRY(hit(fail_point::publisher_begin));
+  auto some = false;
+  for (auto& e : s.gathered)
+    some = some || !e.chunks.empty();
+  if (some)
+    WEIR_TRY(s.options.publisher->publish(s.gathered));
+  WEIR_TRY(hit(fail_point::publisher_committed));
+  self->send(s.options.store, msg::published{{s.options.lineage, s.options.incarnation, s.gathered.back().checkpoint, all_records}});
+  s.gathered.clear();
+  s.gathered_bytes = 0;
+  show_positions(self);
+  return success();
+}
+
+void go_on(self_pointer self) {
+  auto& s = self->state;
+  if (s.failed || s.reading)
+    return;
+  if (!s.waiting.empty() && s.gathered_bytes < gather_bytes) {
+    s.reading = true;
+    s.positions = s.waiting.front().positions;
+    self->send(s.options.store, msg::read_outbox{s.waiting.front().checkpoint});
+    s.waiting.pop_front();
+    return;
+  }
+  if (s.gathered.empty())
+    return;
+  if (auto r = publish(self); !r)
+    return fail(self, r.err());
+  go_on(self);
+}
+
+} // namespace
+
+caf::behavior publisher_actor(self_pointer self, publisher_options options) {
+  self->state.options = std::move(options);
+  return {
+      [self](const msg::complete& m) {
+        self->state.waiting.push_back(m);
+        go_on(self);
+      },
+      [self](const msg::outbox& m) {
+        auto& s = self->state;
+        s.reading = false;
+        if (s.failed)
+          return;
+        if (!m.chunks)
+          return fail(self, m.chunks.err());
+        for (auto& c : *m.chunks)
+          s.gathered_bytes += c.size();
+        s.gathered.push_back({m.checkpoint, *m.chunks});
+        go_on(self);
+      },
+  };
+}
+
+} // namespace weir

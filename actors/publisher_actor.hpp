@@ -1,0 +1,41 @@
+#pragma once
+#include <deque>
+#include <map>
+#include <weir/task/epoch_publisher.hpp>
+#include "actors/job_shared.hpp"
+#include "actors/messages.hpp"
+
+namespace weir {
+
+struct publisher_options {
+  std::shared_ptr<epoch_publisher> publisher;  ///< Fenced and identified; nobody else uses it meanwhile.
+  lineage_id lineage;
+  std::uint64_t incarnation = 0;
+  caf::actor store;
+  caf::actor supervisor;
+  /// Per source vertex: where and under which topic its offsets are shown to people.
+  struct source {
+    source_connection* connection;
+    std::string topic;
+  };
+  std::map<std::string, source> sources;
+  logger log;
+};
+
+/// Publishes complete epochs (detached: every call may block on a broker). Epochs that wait while one is published go out
+/// in one transaction together.
+struct publisher_state {
+  publisher_options options;
+  std::deque<msg::complete> waiting;
+  std::vector<epoch_output> gathered;
+  std::size_t gathered_bytes = 0;
+  bool reading = false;  ///< An outbox is asked for.
+  bool failed = false;
+  std::shared_ptr<const msg::source_positions> positions;
+  std::map<std::string, std::map<std::int32_t, std::int64_t>> shown;
+  static inline const char* name = "weir.publisher";
+};
+caf::behavior publisher_actor(caf::stateful_actor<publisher_state>* self, publisher_options options);
+
+} // namespace weir
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::publisher_options)

@@ -1,0 +1,124 @@
+#include "actors/runtime.hpp"
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <thread>
+#include "actors/supervisor.hpp"
+
+namespace weir {
+namespace {
+
+/// CAF's own configuration file and command line stay off: everything comes from ours.
+class system_config : public caf::actor_system_config {
+ public:
+  explicit system_config(unsigned threads) {
+    config_file_path = "";
+    // Work sharing: idle workers sleep on a condition variable. Work stealing polls, which costs idle CPU and up to 10 ms.
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", static_cast<std::size_t>(std::max(1u, threads)));
+    // An actor yields after this many messages, so that one that is fed without pause starves nobody.
+    set("scheduler.max-throughput", std::size_t{64});
+    set("logger.verbosity", caf::atom("quiet"));
+  }
+};
+
+class caf_runtime final : public runtime {
+ public:
+  caf_runtime(unsigned threads, std::vector<job_spec> jobs, std::vector<std::unique_ptr<store_lock>> locks)
+      : config_(threads), jobs_(std::move(jobs)), locks_(std::move(locks)) {
+    system_ = std::make_unique<caf::actor_system>(config_);
+    for (auto& spec : jobs_) {
+      auto shared = std::make_shared<job_shared>();
+      shared->job = spec.plan.job;
+      shared_.push_back(shared);
+    }
+    for (std::size_t i = 0; i < jobs_.size(); ++i)
+      system_->spawn(supervisor_actor, supervisor_options{&jobs_[i], shared_[i], [this](job_end e) { on_end(std::move(e)); }});
+  }
+
+  ~caf_runtime() override {
+    request_stop();
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return ends_.size() == jobs_.size(); });
+    lock.unlock();
+    system_.reset();
+  }
+
+  [[nodiscard]] std::vector<job_status> status() const override {
+    std::vector<job_status> out;
+    for (auto& s : shared_)
+      out.push_back(s->status());
+    return out;
+  }
+
+  void request_stop() override {
+    for (auto& s : shared_)
+      s->request_stop();
+  }
+
+  std::vector<job_end> wait(duration timeout) override {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, timeout, [this] { return ends_.size() == jobs_.size(); }))
+      return {};
+    return ends_;
+  }
+
+ private:
+  void on_end(job_end e) {
+    std::lock_guard lock(mutex_);
+    ends_.push_back(std::move(e));
+    changed_.notify_all();
+  }
+
+  system_config config_;
+  std::vector<job_spec> jobs_;
+  std::vector<std::unique_ptr<store_lock>> locks_;
+  std::vector<std::shared_ptr<job_shared>> shared_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<job_end> ends_;
+  std::unique_ptr<caf::actor_system> system_;  ///< Last: actors use what is above.
+};
+
+/// Whether the job can work within its memory limit at all. The shares are those of recovery_steps and job_graph.
+result<> fits(const job_spec& spec) {
+  constexpr std::size_t smallest_queue = std::size_t{1} << 20;
+  std::size_t connections = spec.connections.size(), tasks = 0;
+  for (auto& v : spec.plan.vertices)
+    tasks += static_cast<std::size_t>(std::max(v.parallelism, 1));
+  auto channels = tasks * spec.channel_bytes;
+  auto needed = 4 * std::max(connections * smallest_queue, channels);
+  if (needed <= spec.memory_limit)
+    return success();
+  return error{errc::memory_limit, "job '" + spec.plan.job + "' needs " + std::to_string(needed >> 20) + " MiB (" +
+                                       std::to_string(tasks) + " tasks, " + std::to_string(connections) +
+                                       " connections), memory.limit is " + std::to_string(spec.memory_limit >> 20) + " MiB: " +
+                                       std::to_string((needed - spec.memory_limit) >> 20) +
+                                       " MiB short. Raise memory.limit or lower the parallelism"};
+}
+
+} // namespace
+
+result<std::unique_ptr<runtime>> start_runtime(const runtime_options& options, std::vector<job_spec> jobs) {
+  std::set<std::string> directories;
+  for (auto& spec : jobs) {
+    WEIR_TRY(fits(spec));
+    directories.insert(spec.store_directory);
+    for (auto& v : spec.plan.vertices) {
+      auto& name = v.kind == vertex_kind::source ? v.source.topic.connection : v.sink.topic.connection;
+      if (v.kind != vertex_kind::task && !spec.connections.contains(name))
+        return error{errc::invalid_config, "operator '" + v.name + "' of job '" + spec.plan.job + "' uses connection '" + name +
+                                               "', which is not configured"};
+    }
+  }
+  std::vector<std::unique_ptr<store_lock>> locks;
+  for (auto& d : directories) {
+    WEIR_ASSIGN(auto lock, lock_store(d));
+    locks.push_back(std::move(lock));
+  }
+  auto threads = options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
+  return std::unique_ptr<runtime>(std::make_unique<caf_runtime>(threads, std::move(jobs), std::move(locks)));
+}
+
+} // namespace weir

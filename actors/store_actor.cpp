@@ -1,0 +1,134 @@
+#include "actors/store_actor.hpp"
+
+namespace weir {
+namespace {
+
+using self_pointer = caf::stateful_actor<store_state>*;
+
+void fail(self_pointer self, const error& e) {
+  self->state.failed = true;
+  self->send(self->state.options.supervisor, msg::failed{"store", e});
+}
+
+/// Statistics after a change: figures for status, back pressure for sinks.
+void look_at_size(self_pointer self) {
+  auto& s = self->state;
+  auto stats = s.options.store->stats();
+  if (!stats)
+    return fail(self, stats.err());
+  s.options.shared->store_bytes.store(stats->file_bytes, std::memory_order_relaxed);
+  // Half the limit again, so that sinks do not stop and go with every epoch.
+  auto full = stats->outbox_bytes >= (s.outbox_full ? s.options.outbox_limit / 2 : s.options.outbox_limit);
+  if (full == s.outbox_full)
+    return;
+  s.outbox_full = full;
+  for (auto& sink : s.sinks)
+    self->send(sink, msg::outbox_full{full});
+}
+
+void schedule_apply(self_pointer self) {
+  if (self->state.applying)
+    return;
+  self->state.applying = true;
+  self->send(self, msg::run{});
+}
+
+void apply(self_pointer self) {
+  auto& s = self->state;
+  auto p = s.options.store->apply_slice();
+  if (!p)
+    return fail(self, p.err());
+  if (p->applied_checkpoint > s.applied) {
+    s.applied = p->applied_checkpoint;
+    for (auto& task : s.tasks)
+      self->send(task, msg::applied{s.applied});
+  }
+  if (p->more)
+    schedule_apply(self);
+}
+
+result<std::vector<std::string>> outbox_of(job_store& store, std::uint64_t checkpoint) {
+  std::vector<std::string> chunks;
+  WEIR_TRY(store.read_outbox(checkpoint, [&chunks](std::string_view chunk) -> result<> {
+    chunks.emplace_back(chunk);
+    return success();
+  }));
+  return chunks;
+}
+
+} // namespace
+
+caf::behavior store_actor(self_pointer self, store_options options) {
+  self->state.options = std::move(options);
+  self->delayed_send(self, std::chrono::minutes(1), msg::wake{});
+  return {
+      [self](store_listeners& m) {
+        self->state.tasks = std::move(m.tasks);
+        self->state.sinks = std::move(m.sinks);
+        look_at_size(self);
+        schedule_apply(self);
+      },
+      [self](const msg::stage& m) {
+        auto& s = self->state;
+        if (s.failed)
+          return;
+        auto r = m.outbox ? s.options.store->stage_outbox(m.who, m.chunk) : s.options.store->stage_delta(m.who, m.chunk);
+        if (!r)
+          fail(self, r.err());
+      },
+      [self](const msg::store_complete& m) {
+        auto& s = self->state;
+        if (s.failed)
+          return;
+        auto r = s.options.store->complete(m.manifest);
+        if (r) {
+          s.options.shared->checkpoint = m.manifest.number;
+          s.options.shared->checkpoint_at_us = m.manifest.completed_at_us;
+        }
+        // The answer first: everything else can wait for the disk.
+        self->send(caf::actor_cast<caf::actor>(self->current_sender()), msg::store_completed{m.manifest.number, r});
+        if (!r)
+          return fail(self, r.err());
+        look_at_size(self);
+        schedule_apply(self);
+      },
+      [self](const msg::store_close& m) {
+        auto& s = self->state;
+        if (s.failed)
+          return;
+        auto r = s.options.store->close(m.checkpoint);
+        if (!r)
+          return fail(self, r.err());
+        self->send(caf::actor_cast<caf::actor>(self->current_sender()),
+                   msg::store_closed{m.checkpoint, *r == job_store::verdict::complete});
+      },
+      [self](const msg::read_outbox& m) {
+        if (!self->state.failed)
+          self->send(caf::actor_cast<caf::actor>(self->current_sender()),
+                     msg::outbox{m.checkpoint, outbox_of(*self->state.options.store, m.checkpoint)});
+      },
+      [self](const msg::published& m) {
+        auto& s = self->state;
+        if (s.failed)
+          return;
+        if (auto r = s.options.store->set_published(m.what); !r)
+          return fail(self, r.err());
+        self->send(s.options.supervisor, m);
+        look_at_size(self);
+      },
+      [self](const msg::run&) {
+        self->state.applying = false;
+        if (!self->state.failed)
+          apply(self);
+      },
+      [self](const msg::wake&) {
+        if (self->state.failed)
+          return;
+        if (auto r = self->state.options.store->check_readers(); !r)
+          return fail(self, r.err());
+        self->delayed_send(self, std::chrono::minutes(1), msg::wake{});
+      },
+  };
+}
+
+} // namespace weir

@@ -1,0 +1,281 @@
+#include "actors/supervisor.hpp"
+#include <algorithm>
+#include <weir/core/fail_point.hpp>
+
+namespace weir {
+namespace {
+
+/// How an attempt came to its end.
+struct attempt_end {
+  job_phase phase = job_phase::failed;
+  std::optional<error> cause;
+  bool made_progress = false;     ///< A checkpoint completed: the back-off begins anew.
+  bool partitions_grew = false;   ///< Drained on purpose: start again at once with all partitions.
+  std::uint64_t unpublished = 0;  ///< Final checkpoint whose output is not out.
+};
+
+/// Failures that no restart of this process can mend.
+bool is_terminal(errc code) {
+  switch (code) {
+    case errc::fenced:
+    case errc::store_locked:
+    case errc::store_foreign:
+    case errc::store_corrupt:
+    case errc::incompatible:
+    case errc::invalid_config:
+    case errc::invalid_graph:
+    case errc::memory_limit:
+    case errc::unknown_outcome:  // Of the store: never reopen to look.
+    case errc::cancelled:
+      return true;
+    default:
+      return false;
+  }
+}
+
+class supervisor {
+ public:
+  supervisor(caf::blocking_actor* self, supervisor_options options)
+      : self_(self), options_(std::move(options)), spec_(*options_.spec), log_(spec_.plan.job, "-", -1) {}
+
+  void run() {
+    auto end = live();
+    job_end out;
+    out.job = spec_.plan.job;
+    out.phase = end.phase;
+    out.cause = end.cause;
+    out.output_unpublished = end.unpublished != 0;
+    out.unpublished_checkpoint = end.unpublished;
+    options_.shared->set_phase(end.phase, end.cause ? end.cause->message : std::string());
+    options_.ended(std::move(out));
+  }
+
+ private:
+  attempt_end live() {
+    job_store_options o;
+    o.directory = spec_.store_directory + "/" + spec_.plan.job;
+    o.job = spec_.plan.job;
+    o.max_size = spec_.store_max_bytes;
+    o.retained = spec_.checkpoint.retained;
+    auto store = open_job_store(o);
+    if (!store)
+      return failed(store.err());
+    unsigned failures = 0;
+    auto backoff = spec_.restart.initial_backoff;
+    for (;;) {
+      auto end = attempt(**store);
+      if (end.partitions_grew) {
+        failures = 0;
+        continue;
+      }
+      if (end.phase != job_phase::failed)
+        return end;
+      options_.shared->set_cause(*end.cause);
+      if (end.cause->code == errc::cancelled && options_.shared->stop_requested()) {
+        end.phase = job_phase::stopped;
+        end.cause.reset();
+        return end;
+      }
+      if (is_terminal(end.cause->code)) {
+        log_.error("the job failed and cannot be restarted", {{"cause", end.cause->message}});
+        return end;
+      }
+      if (end.made_progress) {
+        failures = 0;
+        backoff = spec_.restart.initial_backoff;
+      }
+      if (++failures > spec_.restart.max_attempts) {
+        log_.error("the job failed too often in a row", {{"failures", failures}, {"cause", end.cause->message}});
+        return end;
+      }
+      log_.warning("the job failed and restarts from the last complete checkpoint",
+                   {{"failure", failures}, {"of", spec_.restart.max_attempts}, {"backoff_ms", backoff.count() / 1000}, {"cause", end.cause->message}});
+      options_.shared->set_phase(job_phase::waiting, "restarting after: " + end.cause->message);
+      options_.shared->restarts.fetch_add(1);
+      if (options_.shared->wait_for_stop(backoff)) {
+        end.phase = job_phase::stopped;
+        end.cause.reset();
+        return end;
+      }
+      backoff = std::min(backoff * 2, spec_.restart.max_backoff);
+    }
+  }
+
+  static attempt_end failed(error e) {
+    attempt_end end;
+    end.cause = std::move(e);
+    return end;
+  }
+
+  attempt_end attempt(job_store& store) {
+    attempt_connections connections;
+    recovery_steps recovery(spec_, store, options_.shared, log_);
+    auto job = recovery.run(connections);
+    if (!job)
+      return failed(job.err());
+    if (job->nothing_new) {
+      log_.info("the input was read to its end before and nothing is new");
+      attempt_end end;
+      end.phase = job_phase::ended;
+      return end;
+    }
+    recovered_ = &*job;
+    job_actors actors;
+    auto me = caf::actor_cast<caf::actor>(self_);
+    job_graph graph(self_->system(), spec_, store, options_.shared, me, log_);
+    options_.shared->set_phase(job_phase::recovering, "building the job graph");
+    auto started = graph.start(*job, connections, actors);
+    for (auto& a : actors.all())
+      self_->monitor(a);
+    auto end = started ? watch(graph, actors, connections) : failed(started.err());
+    options_.shared->on_stop(nullptr);
+    stop(actors);
+    return end;
+  }
+
+  /// Until the job failed, ended or is drained.
+  attempt_end watch(job_graph& graph, job_actors& actors, attempt_connections& connections) {
+    attempt_end end;
+    std::size_t ready = 0, finished = 0;
+    std::uint64_t final_checkpoint = 0, published = 0;
+    auto draining = false, done = false, ended = false;
+    auto outputs = static_cast<bool>(connections.publisher);
+    auto me = caf::actor_cast<caf::actor>(self_);
+    options_.shared->on_stop([me] { caf::anon_send(me, msg::drain{}); });
+
+    auto drain = [&] {
+      if (std::exchange(draining, true))
+        return;
+      if (options_.shared->stop_requested())
+        options_.shared->set_phase(job_phase::stopping, "taking the last checkpoint");
+      self_->send(actors.coordinator, msg::drain{});
+    };
+    auto settle = [&] {
+      done = final_checkpoint != 0 && (!outputs || published >= final_checkpoint);
+    };
+    auto running = [&] {
+      options_.shared->set_phase(job_phase::running, "");
+      self_->send(actors.coordinator, checkpoint_audience{actors.readers, actors.tasks, actors.publisher});
+      for (auto& r : actors.readers)
+        self_->send(r, msg::go{});
+      if (options_.shared->stop_requested())
+        drain();
+    };
+    auto next_look = system_clock().monotonic() + partition_interval;
+    while (!done && !end.cause) {
+      self_->receive(
+          [&](const msg::ready&) {
+            if (++ready == graph.participants())
+              running();
+          },
+          [&](const msg::failed& m) {
+            end.cause = m.cause.in(m.where);
+            // Stopping anyway: what is durable is published at the next start.
+            end.unpublished = m.cause.code == errc::cancelled ? std::max(final_checkpoint, published + 1) : 0;
+          },
+          [&](const msg::finished&) {
+            if (++finished == graph.tasks())
+              drain();
+          },
+          [&](const msg::drain&) {
+            if (ready == graph.participants())
+              drain();
+          },
+          [&](const msg::drained& m) {
+            if (auto r = hit(fail_point::stop_final); !r)
+              end.cause = r.err();
+            final_checkpoint = m.checkpoint;
+            ended = m.ended;
+            options_.shared->set_phase(job_phase::stopping, "publishing the last epochs");
+            settle();
+          },
+          [&](const msg::published& m) {
+            published = std::max(published, m.what.checkpoint);
+            end.made_progress = true;
+            settle();
+          },
+          [&](const caf::down_msg& m) {
+            end.cause = error{errc::internal, "an actor of the job ended by itself: " + self_->system().render(m.reason)};
+          },
+          caf::after(std::chrono::milliseconds(200)) >> [&] {
+            if (gave_up(final_checkpoint)) {
+              end.unpublished = final_checkpoint;
+              done = final_checkpoint != 0;
+              if (!done)
+                end.cause = error{errc::cancelled, "no last checkpoint within the shutdown time-out; the last complete one counts"};
+            }
+            if (!draining && system_clock().monotonic() >= next_look) {
+              next_look = system_clock().monotonic() + partition_interval;
+              if (partitions_grew(connections)) {
+                end.partitions_grew = true;
+                drain();
+              }
+            }
+          });
+    }
+    if (end.cause)
+      return end;
+    if (end.partitions_grew && !options_.shared->stop_requested() && !ended)
+      return end;
+    end.partitions_grew = false;
+    end.phase = ended ? job_phase::ended : job_phase::stopped;
+    return end;
+  }
+
+  bool gave_up(std::uint64_t) const {
+    auto at = options_.shared->stop_requested_at();
+    return at && system_clock().monotonic() - *at > spec_.shutdown_timeout;
+  }
+
+  bool partitions_grew(attempt_connections& connections) const {
+    for (auto& v : spec_.plan.vertices) {
+      if (v.kind != vertex_kind::source)
+        continue;
+      auto known = recovered_->readers.at(v.name);
+      auto now = connections.sources.at(v.source.topic.connection)->describe(v.source.topic.topic);
+      auto bounded = !known.empty() && known.begin()->second.stop.has_value();
+      if (now && !bounded && static_cast<std::size_t>(now->partitions) > known.size()) {
+        log_.info("the topic has new partitions: restarting behind a checkpoint to read them",
+                  {{"topic", v.source.topic.topic}, {"partitions", now->partitions}});
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// Ends every actor of the attempt and waits until none of them can touch store or connections any more.
+  void stop(job_actors& actors) {
+    auto all = actors.all();
+    for (auto& a : all)
+      self_->send_exit(a, caf::exit_reason::user_shutdown);
+    auto left = all.size();
+    actors = {};
+    while (left > 0) {
+      for (auto& a : all) {
+        if (a)
+          self_->wait_for(a);
+        a = nullptr;
+        --left;
+      }
+    }
+    // What they said last is of no interest to the next attempt.
+    auto empty = false;
+    while (!empty)
+      self_->receive([](const caf::message&) {}, caf::after(std::chrono::seconds(0)) >> [&] { empty = true; });
+  }
+
+  static constexpr duration partition_interval = std::chrono::seconds(30);
+  caf::blocking_actor* self_;
+  supervisor_options options_;
+  const job_spec& spec_;
+  const recovered_job* recovered_ = nullptr;
+  logger log_;
+};
+
+} // namespace
+
+void supervisor_actor(caf::blocking_actor* self, supervisor_options options) {
+  supervisor(self, std::move(options)).run();
+}
+
+} // namespace weir

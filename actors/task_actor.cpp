@@ -1,0 +1,149 @@
+#include "actors/task_actor.hpp"
+
+namespace weir {
+namespace {
+
+/// Frames between two looks at the mailbox.
+constexpr int steps_per_turn = 16;
+
+} // namespace
+
+void task_state_of_actor::stage_delta(std::string chunk) {
+  self->send(options.store, msg::stage{options.who, false, std::move(chunk)});
+}
+
+void task_state_of_actor::stage_outbox(std::string chunk) {
+  self->send(options.store, msg::stage{options.who, true, std::move(chunk)});
+}
+
+void task_state_of_actor::acknowledge(std::uint64_t checkpoint, contribution c) {
+  self->send(options.coordinator, msg::acknowledge{checkpoint, std::move(c)});
+}
+
+void task_state_of_actor::decline(std::uint64_t checkpoint, const std::string& why) {
+  self->send(options.coordinator, msg::decline{checkpoint, options.who, why});
+}
+
+void task_state_of_actor::finished() {
+  self->send(options.supervisor, msg::finished{options.who});
+}
+
+void task_state_of_actor::fail(const error& e) {
+  failed = true;
+  self->send(options.supervisor, msg::failed{options.who.vertex + "[" + std::to_string(options.who.index) + "]", e});
+}
+
+void task_state_of_actor::install(msg::install_task& m) {
+  m.parts->host = this;
+  inputs = std::move(m.inputs);
+  core = std::make_unique<task_core>(std::move(*m.parts));
+  if (auto r = core->open(m.saved, m.restored_checkpoint); !r)
+    return fail(r.err());
+  self->send(options.supervisor, msg::ready{});
+  pump();
+}
+
+void task_state_of_actor::deliver(msg::frames& m) {
+  auto from = inputs.find(m.channel);
+  if (failed || !core || from == inputs.end())
+    return;
+  auto frames = options.transport->unwrap(*m.what, from->second.codec);
+  if (!frames)
+    return fail(frames.err());
+  core->deliver(m.channel, std::move(*frames));
+  pump();
+}
+
+void task_state_of_actor::pump() {
+  if (failed || !core)
+    return;
+  auto more = true;
+  for (int i = 0; i < steps_per_turn && more; ++i) {
+    auto r = core->step();
+    if (!r)
+      return fail(r.err());
+    more = *r == task_core::step_result::more;
+  }
+  return_credits();
+  if (more && !running) {
+    running = true;
+    self->send(self, msg::run{});
+  }
+  options.watermark->store(core->watermark().us, std::memory_order_relaxed);
+  if (auto* sink = core->sink(); sink && sink->records() != reported_out) {
+    options.shared->records_out.fetch_add(sink->records() - reported_out, std::memory_order_relaxed);
+    reported_out = sink->records();
+  }
+  schedule_timer();
+}
+
+void task_state_of_actor::return_credits() {
+  for (auto& [channel, bytes] : credits)
+    self->send(inputs.at(channel).sender, msg::credit{channel, bytes});
+  credits.clear();
+}
+
+void task_state_of_actor::schedule_timer() {
+  auto next = core->next_processing_time();
+  if (!next)
+    return fail(next.err());
+  if (!*next || (timer && *timer <= **next))
+    return;
+  timer = **next;
+  auto wait = std::max(**next - system_clock().now(), duration{std::chrono::milliseconds(1)});
+  self->delayed_send(self, wait, msg::wake{});
+}
+
+caf::behavior task_actor(caf::stateful_actor<task_state_of_actor>* self, task_options options) {
+  self->state.options = std::move(options);
+  return {
+      [self](msg::install_task& m) { self->state.install(m); },
+      [self](msg::frames& m) { self->state.deliver(m); },
+      [self](const msg::run&) {
+        self->state.running = false;
+        self->state.pump();
+      },
+      [self](const msg::credit& m) {
+        if (self->state.core)
+          self->state.core->add_credit(m.channel, m.bytes);
+        self->state.pump();
+      },
+      [self](const msg::wake&) {
+        auto& s = self->state;
+        if (!s.core)
+          return;
+        auto now = system_clock().now();
+        if (s.timer && *s.timer <= now) {
+          s.timer.reset();
+          s.core->on_time(now);
+          s.options.shared->activity.store(true, std::memory_order_relaxed);
+        } else {
+          s.timer.reset();  // Woken early or for something else: schedule anew below.
+        }
+        if (auto* direct = dynamic_cast<direct_sink*>(s.core->sink())) {
+          if (auto r = direct->retry(); !r)
+            return s.fail(r.err());
+        }
+        s.pump();
+      },
+      [self](const msg::complete&) {},
+      [self](const msg::closed& m) {
+        if (self->state.core)
+          self->state.core->on_closed(m.checkpoint);
+        self->state.pump();
+      },
+      [self](const msg::applied& m) {
+        if (self->state.core)
+          self->state.core->on_applied(m.checkpoint);
+      },
+      [self](const msg::outbox_full& m) {
+        if (!self->state.core)
+          return;
+        if (auto* sink = dynamic_cast<outbox_sink*>(self->state.core->sink()))
+          sink->pause(m.full);
+        self->state.pump();
+      },
+  };
+}
+
+} // namespace weir

@@ -1,0 +1,51 @@
+#pragma once
+#include <map>
+#include "actors/job_shared.hpp"
+#include "actors/messages.hpp"
+
+namespace weir {
+
+struct task_options {
+  participant_id who;
+  std::shared_ptr<job_shared> shared;
+  caf::actor supervisor;
+  caf::actor coordinator;
+  caf::actor store;
+  const channel_transport* transport = nullptr;
+  std::atomic<std::int64_t>* watermark = nullptr;  ///< Slot of this attempt.
+};
+
+/// The actor of an operator task or a sink writer: carries messages between channels, store, coordinator and its task_core.
+struct task_state_of_actor : task_host {
+  caf::stateful_actor<task_state_of_actor>* self = nullptr;
+  task_options options;
+  std::map<std::uint32_t, upstream> inputs;
+  std::unique_ptr<task_core> core;
+  std::map<std::uint32_t, std::size_t> credits;  ///< Gathered in a turn, returned at its end.
+  bool running = false;
+  bool failed = false;
+  std::optional<timestamp> timer;
+  std::uint64_t reported_out = 0;
+  static inline const char* name = "weir.task";
+
+  explicit task_state_of_actor(caf::stateful_actor<task_state_of_actor>* s) : self(s) {}
+  void return_credit(std::uint32_t channel, std::size_t bytes) override { credits[channel] += bytes; }
+  void stage_delta(std::string chunk) override;
+  void stage_outbox(std::string chunk) override;
+  void acknowledge(std::uint64_t checkpoint, contribution c) override;
+  void decline(std::uint64_t checkpoint, const std::string& why) override;
+  void finished() override;
+
+  void install(msg::install_task& m);
+  void deliver(msg::frames& m);
+  void pump();
+  void fail(const error& e);
+
+ private:
+  void return_credits();
+  void schedule_timer();
+};
+caf::behavior task_actor(caf::stateful_actor<task_state_of_actor>* self, task_options options);
+
+} // namespace weir
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::task_options)

@@ -1,0 +1,82 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+#include <weir/checkpoint/types.hpp>
+#include <weir/connectors/connector.hpp>
+#include <weir/core/logger.hpp>
+
+namespace weir {
+
+/// The outbox of one complete epoch: chunks as staged, in publishing order.
+struct epoch_output {
+  std::uint64_t checkpoint = 0;
+  std::vector<std::string> chunks;
+};
+
+/// One transactional id and the connection it writes to.
+struct publisher_slot {
+  std::string id;
+  std::string connection;
+  sink_connection* sink = nullptr;  ///< Outlives the slot.
+};
+
+/// Publishes complete epochs under the job's transactional ids by the marker protocol (design section 8): records and
+/// marker in one transaction, repeated until the outcome is known. Blocks; one thread at a time (the publisher actor,
+/// or the supervisor during recovery).
+class epoch_publisher {
+ public:
+  struct options {
+    std::string marker_topic;
+    std::size_t transaction_bytes = std::size_t{16} << 20;  ///< An epoch above it is published in several transactions.
+    std::function<bool(duration)> wait;  ///< Waits; true when the caller wants to give up (a stop beyond its time-out).
+  };
+  epoch_publisher(options o, std::vector<publisher_slot> slots, logger log);
+
+  /// Fences every earlier holder of every id. Errors: unavailable, not_authorized, fenced.
+  result<> fence();
+  /// The newest marker of a slot, after `fence`.
+  result<std::optional<marker>> read_marker(std::size_t slot);
+  /// The identity that markers carry from now on.
+  void identify(lineage_id lineage, std::uint64_t incarnation);
+  /// Publishes nothing but this marker, until the outcome is known.
+  result<> publish_marker(std::size_t slot, const marker& m);
+
+  /// Publishes epochs in ascending order, skipping records of the first epoch that a slot published already (`done`: slot ->
+  /// ordinal). On return without error all is visible. Errors: fenced (terminal), not_found or not_authorized (topic or
+  /// right gone), too_large (a record that can never be written, named), cancelled, store_foreign.
+  result<> publish(const std::vector<epoch_output>& epochs, const std::map<std::size_t, std::uint64_t>& done = {});
+
+  /// The same for one slot, from `ordinal` of the first epoch on; for what a former process left.
+  result<> publish_for(std::size_t slot, const std::vector<epoch_output>& epochs, std::uint64_t ordinal) {
+    return publish_slot(slot, epochs, {0, ordinal});
+  }
+
+  [[nodiscard]] const std::vector<publisher_slot>& slots() const { return slots_; }
+
+ private:
+  struct position {
+    std::size_t epoch = 0;       ///< Index in the list.
+    std::uint64_t ordinal = 0;   ///< First record of the slot that is not published.
+  };
+  struct attempt_result {
+    publish_report report;
+    marker intended;
+  };
+  result<> open(std::size_t slot);
+  attempt_result attempt(std::size_t slot, const std::vector<epoch_output>& epochs, position& at);
+  result<> publish_slot(std::size_t slot, const std::vector<epoch_output>& epochs, position at);
+  result<position> look(std::size_t slot, const std::vector<epoch_output>& epochs, const marker& intended, position at);
+
+  options options_;
+  std::vector<publisher_slot> slots_;
+  std::vector<std::unique_ptr<transactional_publisher>> publishers_;
+  lineage_id lineage_;
+  std::uint64_t incarnation_ = 0;
+  logger log_;
+};
+
+} // namespace weir
