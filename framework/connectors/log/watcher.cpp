@@ -81,8 +81,7 @@ void watcher::run() {
     if (poked_ || last != known) {
       poked_ = false;
       pause = last == known ? pause : shortest_pause;
-      known = last;
-      look(last);
+      known = look();
       continue;
     }
     if (changed_.wait_for(lock, pause, [this] { return stop_ || poked_; }))
@@ -91,13 +90,16 @@ void watcher::run() {
   }
 }
 
-void watcher::look(std::uint64_t last) {
+std::uint64_t watcher::look() {
   std::vector<entry*> due;
+  std::uint64_t snapshot = 0;
   auto looked = env_.read([&](const transaction& t) -> result<> {
+    // Not the number that made us look: a commit shows in its meta page a moment before new readers get to see it.
+    snapshot = mdb_txn_id(t.raw());
     for (auto& e : entries_) {
-      if (!e.waiting || e.seen >= last)
+      if (!e.waiting || e.seen >= snapshot)
         continue;
-      e.seen = last;
+      e.seen = snapshot;
       WEIR_ASSIGN(auto found, t.find(env_.dbs().partitions, partition_key(e.topic, e.partition)));
       if (!found)
         continue;
@@ -117,6 +119,7 @@ void watcher::look(std::uint64_t last) {
     --waiting_;
     e->wake();
   }
+  return snapshot;
 }
 
 } // namespace weir::log_detail

@@ -54,7 +54,8 @@ class watcher {
 
  private:
   void run();
-  void look(std::uint64_t last);
+  /// Wakes whoever has something to read; the transaction up to which it has looked.
+  std::uint64_t look();
 
   environment& env_;
   std::mutex mutex_;
