@@ -13,7 +13,9 @@ function(weir_component name folder)
   endif()
 endfunction()
 
-# weir_test(NAME LABELS label... DEPS target...): tests/FOLDER/*.cpp as one Catch2 program, registered under CTest.
+# weir_test(NAME FOLDER [LABELS label...] [TIMEOUT seconds] [DEPS target...]): tests/FOLDER/*_test.cpp as one Catch2
+# program, registered under CTest. Without labels it is a unit test. A test labelled kafka finds a broker at
+# ${WEIR_TEST_BROKERS}, which a fixture starts. In the tree of a sanitizer the test's name says which.
 function(weir_test name folder)
   cmake_parse_arguments(ARG "" "TIMEOUT" "DEPS;LABELS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cpp)
@@ -23,13 +25,17 @@ function(weir_test name folder)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} weir_catch_main weir_flags)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
-  target_compile_definitions(${name} PRIVATE WEIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_compile_definitions(${name} PRIVATE WEIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}" WEIR_BINARY_DIR="${CMAKE_BINARY_DIR}")
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
   endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+  add_test(NAME ${WEIR_TEST_PREFIX}${name} COMMAND ${name})
+  set_tests_properties(${WEIR_TEST_PREFIX}${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+  if("kafka" IN_LIST ARG_LABELS)
+    set_tests_properties(${WEIR_TEST_PREFIX}${name} PROPERTIES FIXTURES_REQUIRED kafka RUN_SERIAL ON
+                         ENVIRONMENT "WEIR_TEST_BROKERS=127.0.0.1:${WEIR_TEST_KAFKA_PORT}")
+  endif()
 endfunction()

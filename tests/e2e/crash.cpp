@@ -1,0 +1,113 @@
+#include "tests/e2e/crash.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <stdexcept>
+
+namespace weir::e2e {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+crash_run::crash_run(const crash_settings& s, world& w, std::filesystem::path folder, std::uint64_t seed)
+  : settings_(s), world_(w), folder_(std::move(folder)), maker_(seed, 50, 100), random_(seed) {}
+
+crash_outcome crash_run::at_fail_points(const std::vector<std::string>& arms) {
+  return run([&] {
+    for (const auto& arm : arms) {
+      const auto job = start(arm, false);
+      std::optional<process_end> end;
+      while (!end && static_cast<std::size_t>(maker_.made()) < settings_.orders) {
+        feed();
+        end = job->wait(settings_.pace);
+      }
+      if (!end)
+        end = job->wait(settings_.grace);
+      if (!end) {
+        job->signal(SIGINT);
+        end = wait_to_end(*job);
+      }
+      if (killed(*end, "with " + arm))
+        continue;
+      // Not on the way so far: some steps are only taken by a run to the end of its input.
+      const auto bounded = start(arm, true);
+      if (!killed(wait_to_end(*bounded), "with " + arm + " to the end"))
+        return;
+    }
+  });
+}
+
+crash_outcome crash_run::at_random(unsigned kills) {
+  return run([&] {
+    for (unsigned i = 0; i < kills; ++i) {
+      const auto job = start("", false);
+      const auto until = steady_clock::now() + milliseconds(std::uniform_int_distribution<int>(20, 1'500)(random_));
+      std::optional<process_end> end;
+      for (auto now = steady_clock::now(); !end && now < until; now = steady_clock::now()) {
+        feed();
+        end = job->wait(std::min(settings_.pace, std::chrono::ceil<milliseconds>(until - now)));
+      }
+      if (end)
+        throw std::runtime_error("the job ended by itself with " + end->text());
+      job->signal(SIGKILL);
+      killed(wait_to_end(*job), "at random");
+    }
+  });
+}
+
+crash_outcome crash_run::run(const std::function<void()>& disturb) {
+  const auto begin = steady_clock::now();
+  try {
+    disturb();
+    while (static_cast<std::size_t>(maker_.made()) < settings_.orders)
+      feed();
+    const auto last = start("", true);
+    if (const auto end = wait_to_end(*last); end.exit_code != 0)
+      throw std::runtime_error("the undisturbed run to the end ended with " + end.text());
+    outcome_.judged = judge(world_.read());
+    if (outcome_.judged.totals == 0)
+      throw std::runtime_error("there are no totals: nothing was tested");
+  } catch (const std::exception& e) {
+    outcome_.failure = std::string(e.what()) + "\n" + tail(folder_ / "weir.err", 5);
+  }
+  outcome_.took = std::chrono::duration_cast<milliseconds>(steady_clock::now() - begin);
+  return outcome_;
+}
+
+std::unique_ptr<process> crash_run::start(const std::string& fail_point, bool until_end) {
+  process::setup s;
+  s.command = {settings_.weir.string(), "run", world_.config().string()};
+  if (until_end)
+    s.command.emplace_back("--until-end");
+  s.environment = world_.environment();
+  s.environment["CHECKPOINT_INTERVAL"] = settings_.checkpoint_interval;
+  if (!fail_point.empty())
+    s.environment["WEIR_FAIL_POINT"] = fail_point;
+  s.directory = folder_;
+  s.output = folder_ / "weir.out";
+  s.errors = folder_ / "weir.err";
+  ++outcome_.starts;
+  return std::make_unique<process>(s);
+}
+
+void crash_run::feed() { world_.produce(maker_.next(settings_.chunk)); }
+
+process_end crash_run::wait_to_end(process& p) {
+  const auto end = p.wait(settings_.limit);
+  if (!end)
+    throw std::runtime_error("the job hangs: it did not end in " + std::to_string(settings_.limit.count() / 1000) + " s");
+  return *end;
+}
+
+// True if it was killed, false if it ended in an orderly way (6: with output still to publish at the next start).
+bool crash_run::killed(const process_end& end, const std::string& doing) {
+  if (end.signal == SIGKILL) {
+    ++outcome_.kills;
+    return true;
+  }
+  if (end.signal != 0 || (end.exit_code != 0 && end.exit_code != 6))
+    throw std::runtime_error("the job, run " + doing + ", ended with " + end.text());
+  return false;
+}
+
+} // namespace weir::e2e

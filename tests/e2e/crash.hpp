@@ -1,0 +1,68 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/judge.hpp"
+#include "tests/e2e/orders.hpp"
+#include "tests/e2e/process.hpp"
+#include "tests/e2e/world.hpp"
+
+// Runs of order-totals that are killed and started again, each judged from outside.
+
+namespace weir::e2e {
+
+struct crash_settings {
+  std::filesystem::path weir;                      ///< The program.
+  std::size_t orders = 12'000;                     ///< How many a run reads, handed out while it runs.
+  std::size_t chunk = 300;                         ///< How many at a time.
+  std::chrono::milliseconds pace{40};              ///< Between two chunks.
+  std::chrono::milliseconds grace{800};            ///< Left to go on reading before it is stopped.
+  std::chrono::milliseconds limit{90'000};         ///< A process that has not ended by then hangs.
+  std::string checkpoint_interval = "100ms";
+};
+
+/// What came of one run.
+struct crash_outcome {
+  unsigned starts = 0;
+  unsigned kills = 0;
+  std::string failure;  ///< Why it could not be judged; empty if it was.
+  verdict judged;
+  std::chrono::milliseconds took{0};
+
+  [[nodiscard]] bool right() const { return failure.empty() && judged.right(); }
+};
+
+/// One run of the job in one world. Use once. Its logs are in `folder`.
+class crash_run {
+ public:
+  crash_run(const crash_settings& s, world& w, std::filesystem::path folder, std::uint64_t seed);
+
+  /// Starts the job once for each fail point in `arms` (a WEIR_FAIL_POINT, or none if empty), each to be killed by it
+  /// or, if it does not come to that, stopped by SIGINT and started once more to the end of its input; then lets it
+  /// read to the end undisturbed and judges.
+  crash_outcome at_fail_points(const std::vector<std::string>& arms);
+  /// Kills the job `kills` times after a random time each, then lets it read to the end and judges.
+  crash_outcome at_random(unsigned kills);
+
+ private:
+  crash_outcome run(const std::function<void()>& disturb);
+  std::unique_ptr<process> start(const std::string& fail_point, bool until_end);
+  void feed();
+  process_end wait_to_end(process& p);
+  bool killed(const process_end& end, const std::string& doing);
+
+  const crash_settings& settings_;
+  world& world_;
+  std::filesystem::path folder_;
+  order_maker maker_;
+  std::mt19937_64 random_;
+  crash_outcome outcome_;
+};
+
+} // namespace weir::e2e

@@ -1,0 +1,220 @@
+#include <algorithm>
+#include <librdkafka/rdkafka.h>
+#include <stdexcept>
+
+#include "tests/e2e/world.hpp"
+
+namespace weir::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+
+template <class T, void (*Destroy)(T*)>
+struct destroy {
+  void operator()(T* p) const { Destroy(p); }
+};
+using client = std::unique_ptr<rd_kafka_t, destroy<rd_kafka_t, rd_kafka_destroy>>;
+using topic_handle = std::unique_ptr<rd_kafka_topic_t, destroy<rd_kafka_topic_t, rd_kafka_topic_destroy>>;
+using queue = std::unique_ptr<rd_kafka_queue_t, destroy<rd_kafka_queue_t, rd_kafka_queue_destroy>>;
+using event = std::unique_ptr<rd_kafka_event_t, destroy<rd_kafka_event_t, rd_kafka_event_destroy>>;
+using message = std::unique_ptr<rd_kafka_message_t, destroy<rd_kafka_message_t, rd_kafka_message_destroy>>;
+using partitions = std::unique_ptr<rd_kafka_topic_partition_list_t, destroy<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>>;
+
+constexpr int timeout_ms = 30'000;
+
+client make_client(rd_kafka_type_t type, const std::map<std::string, std::string>& properties) {
+  char why[512];
+  auto* conf = rd_kafka_conf_new();
+  for (const auto& [name, value] : properties)
+    if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why, sizeof why) != RD_KAFKA_CONF_OK) {
+      rd_kafka_conf_destroy(conf);
+      throw std::runtime_error(why);
+    }
+  auto* made = rd_kafka_new(type, conf, why, sizeof why);
+  if (made == nullptr) {
+    rd_kafka_conf_destroy(conf);
+    throw std::runtime_error(why);
+  }
+  return client(made);
+}
+
+[[noreturn]] void fail(const std::string& what, rd_kafka_resp_err_t code) { throw std::runtime_error(what + ": " + rd_kafka_err2str(code)); }
+
+std::vector<std::pair<std::string, std::string>> headers_of(const rd_kafka_message_t* m) {
+  std::vector<std::pair<std::string, std::string>> out;
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return out;
+  const char* name = nullptr;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i)
+    out.emplace_back(name, std::string(static_cast<const char*>(value), size));
+  return out;
+}
+
+class kafka_world : public world {
+ public:
+  kafka_world(std::string brokers, const fs::path& source, fs::path folder, std::string name)
+    : brokers_(std::move(brokers)), config_(source / "config/order-totals.kafka.json"), folder_(std::move(folder)), name_(std::move(name)),
+      orders_(name_ + ".orders"), totals_(name_ + ".totals"),
+      producer_(make_client(RD_KAFKA_PRODUCER, {{"bootstrap.servers", brokers_},
+                                                {"partitioner", "murmur2_random"},
+                                                {"enable.idempotence", "true"},
+                                                {"linger.ms", "2"}})) {
+    create_orders();
+  }
+
+  fs::path config() const override { return config_; }
+
+  std::map<std::string, std::string> environment() const override {
+    return {{"KAFKA_BROKERS", brokers_},    {"ORDERS_TOPIC", orders_},  {"TOTALS_TOPIC", totals_},
+            {"WEIR_NAMESPACE", name_},      {"WEIR_DATA", (folder_ / "data").string()}};
+  }
+
+  void produce(const std::vector<order_line>& orders) override {
+    for (const auto& o : orders) {
+      const auto code = rd_kafka_producev(
+        producer_.get(), RD_KAFKA_V_TOPIC(orders_.c_str()), RD_KAFKA_V_KEY(o.customer.data(), o.customer.size()),
+        RD_KAFKA_V_VALUE(const_cast<char*>(o.json.data()), o.json.size()), RD_KAFKA_V_HEADER("trace", "a", 1),
+        RD_KAFKA_V_HEADER("trace", "b", 1), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK), RD_KAFKA_V_END);
+      if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        fail("producing orders", code);
+    }
+    if (const auto code = rd_kafka_flush(producer_.get(), timeout_ms); code != RD_KAFKA_RESP_ERR_NO_ERROR)
+      fail("flushing orders", code);
+  }
+
+  run_facts read() override {
+    run_facts facts;
+    facts.orders_topic = orders_;
+    facts.orders = consume(orders_, facts);
+    facts.totals = consume(totals_, facts);
+    facts.late = consume(orders_ + ".late", facts);
+    facts.totals_partitions = partition_count(totals_);
+    return facts;
+  }
+
+  void clean_up() override {
+    const std::vector<std::string> names = {orders_, totals_, orders_ + ".late", name_ + ".weir-markers"};
+    std::vector<rd_kafka_DeleteTopic_t*> topics;
+    for (const auto& n : names)
+      topics.push_back(rd_kafka_DeleteTopic_new(n.c_str()));
+    const queue answers(rd_kafka_queue_new(producer_.get()));
+    rd_kafka_DeleteTopics(producer_.get(), topics.data(), topics.size(), nullptr, answers.get());
+    rd_kafka_DeleteTopic_destroy_array(topics.data(), topics.size());
+    const event answer(rd_kafka_queue_poll(answers.get(), timeout_ms));
+  }
+
+ private:
+  void create_orders() {
+    char why[512];
+    auto* topic = rd_kafka_NewTopic_new(orders_.c_str(), order_partitions, 1, why, sizeof why);
+    if (topic == nullptr)
+      throw std::runtime_error(why);
+    const queue answers(rd_kafka_queue_new(producer_.get()));
+    rd_kafka_CreateTopics(producer_.get(), &topic, 1, nullptr, answers.get());
+    rd_kafka_NewTopic_destroy(topic);
+    const event answer(rd_kafka_queue_poll(answers.get(), timeout_ms));
+    if (!answer)
+      throw std::runtime_error("the broker " + brokers_ + " does not answer");
+    if (const auto code = rd_kafka_event_error(answer.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR)
+      fail("creating " + orders_, code);
+    std::size_t count = 0;
+    const auto* results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &count);
+    for (std::size_t i = 0; i < count; ++i)
+      if (const auto code = rd_kafka_topic_result_error(results[i]); code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        fail("creating " + orders_, code);
+  }
+
+  client reader(const char* isolation) const {
+    return make_client(RD_KAFKA_CONSUMER, {{"bootstrap.servers", brokers_},
+                                           {"group.id", name_ + ".judge"},
+                                           {"isolation.level", isolation},
+                                           {"enable.auto.commit", "false"},
+                                           {"auto.offset.reset", "error"},
+                                           {"enable.partition.eof", "true"},
+                                           {"check.crcs", "true"}});
+  }
+
+  std::int32_t partition_count(const std::string& topic) const {
+    const topic_handle handle(rd_kafka_topic_new(producer_.get(), topic.c_str(), nullptr));
+    const rd_kafka_metadata_t* metadata = nullptr;
+    if (const auto code = rd_kafka_metadata(producer_.get(), 0, handle.get(), &metadata, timeout_ms); code != RD_KAFKA_RESP_ERR_NO_ERROR)
+      fail("the metadata of " + topic, code);
+    const auto count = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
+    rd_kafka_metadata_destroy(metadata);
+    if (count == 0)
+      throw std::runtime_error("there is no topic " + topic);
+    return count;
+  }
+
+  static std::pair<std::int64_t, std::int64_t> ends(const client& from, const std::string& topic, std::int32_t partition) {
+    std::int64_t low = 0, high = 0;
+    if (const auto code = rd_kafka_query_watermark_offsets(from.get(), topic.c_str(), partition, &low, &high, timeout_ms);
+        code != RD_KAFKA_RESP_ERR_NO_ERROR)
+      fail("the end of " + topic, code);
+    return {low, high};
+  }
+
+  // All of a topic as a read_committed reader sees it; notes each partition whose last stable offset is not its end.
+  std::vector<topic_record> consume(const std::string& topic, run_facts& facts) const {
+    const auto count = partition_count(topic);
+    const auto committed = reader("read_committed");
+    const auto uncommitted = reader("read_uncommitted");
+    std::vector<topic_record> out;
+    for (std::int32_t p = 0; p < count; ++p) {
+      const auto [low, stable] = ends(committed, topic, p);
+      if (const auto [ignored, high] = ends(uncommitted, topic, p); stable != high)
+        facts.open_transactions.push_back(topic + "/" + std::to_string(p));
+      if (stable > low)
+        consume_partition(committed, topic, p, low, stable, out);
+    }
+    return out;
+  }
+
+  static void consume_partition(const client& from, const std::string& topic, std::int32_t partition, std::int64_t low, std::int64_t stable,
+                                std::vector<topic_record>& out) {
+    const partitions assigned(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(assigned.get(), topic.c_str(), partition)->offset = low;
+    if (const auto code = rd_kafka_assign(from.get(), assigned.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR)
+      fail("reading " + topic, code);
+    // The end of the partition is reported at the last stable offset, behind control records too.
+    for (;;) {
+      const message m(rd_kafka_consumer_poll(from.get(), timeout_ms));
+      if (!m)
+        throw std::runtime_error("reading " + topic + "/" + std::to_string(partition) + ": nothing came in 30 s");
+      if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        if (m->offset >= stable)
+          return;
+        continue;
+      }
+      if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        fail("reading " + topic, m->err);
+      topic_record r;
+      r.partition = m->partition;
+      r.offset = m->offset;
+      if (m->key != nullptr)
+        r.key.emplace(static_cast<const char*>(m->key), m->key_len);
+      if (m->payload != nullptr)
+        r.value.emplace(static_cast<const char*>(m->payload), m->len);
+      rd_kafka_timestamp_type_t type{};
+      r.timestamp_ms = rd_kafka_message_timestamp(m.get(), &type);
+      r.headers = headers_of(m.get());
+      out.push_back(std::move(r));
+    }
+  }
+
+  std::string brokers_;
+  fs::path config_, folder_;
+  std::string name_, orders_, totals_;
+  client producer_;
+};
+
+} // namespace
+
+std::unique_ptr<world> make_kafka_world(const std::string& brokers, const fs::path& source, const fs::path& folder, const std::string& name) {
+  return std::make_unique<kafka_world>(brokers, source, folder, name);
+}
+
+} // namespace weir::e2e
