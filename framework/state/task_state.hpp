@@ -31,6 +31,9 @@ struct task_state_options {
   std::uint16_t first_key_group = 0;  ///< Range of this task, inclusive.
   std::uint16_t last_key_group = 0;
   std::size_t memory_limit = std::size_t{256} << 20;  ///< Bytes; above it clean entries are evicted, then dirty ones spilled.
+  /// The bytes of a chunk of this task that the store has committed, by its number (what staging it returned); called on
+  /// the task's thread. Errors: not_found once the chunk is applied to the base. Empty: nothing is ever spilled.
+  std::function<result<std::string>(std::uint64_t number)> read_chunk;
 };
 
 /// The life of a task's table around checkpoints. Only the owning task calls.
@@ -58,15 +61,18 @@ class task_state : public keyed_state {
   virtual void end_batch() = 0;
   /// Spilled chunks to hand to the store at once, before the barrier, because memory is short.
   virtual std::optional<delta_chunk> take_spill() = 0;
+  /// The oldest chunk from take_spill not confirmed yet is committed under this number (see read_chunk): only now its
+  /// values leave memory. Without this call they stay.
+  virtual void spill_stored(std::uint64_t number) = 0;
 
   [[nodiscard]] virtual std::size_t memory_bytes() const = 0;
   [[nodiscard]] virtual std::size_t dirty_entries() const = 0;
 };
 
-/// `read_chunk(freeze, index)` lets the table read back what it spilled; may be empty when nothing is ever spilled.
+/// A table for the key groups of `options` over `base`.
 std::unique_ptr<task_state> make_task_state(const task_state_options& options, std::unique_ptr<base_reader> base);
 
-/// (operator id, state id) -> row keys and back; docs/formats.md. Ids are 64-bit XXH3 of the names.
+/// Row keys of the base and of chunks; docs/formats/state.md. Ids are 64-bit XXH3 of the names.
 std::string value_row_key(std::uint64_t state_id, std::uint16_t key_group, std::string_view key);
 std::string ordered_row_key(std::uint64_t state_id, std::uint16_t key_group, timestamp time, std::string_view key);
 std::uint64_t state_id(std::string_view operator_name, std::string_view state_name);
