@@ -120,7 +120,7 @@ class json_encoder {
     bool high = false;
     out_ += '"';
     while (p != end) {
-      const char* special = find_special(p, end, high);
+      const char* special = scan_string<true>(s.data(), p, end, high);
       out_.append(p, special);
       p = special;
       if (p != end)

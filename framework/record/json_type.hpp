@@ -32,6 +32,9 @@ struct json_field {
   /// The field in its object. Boost.Describe gives member pointers, of which no constant offset can be had.
   void* (*at)(void* object) = nullptr;
   bool required = true;
+  /// The name and the quote behind it, for one comparison of 16 bytes; head_size is 0 where they are longer.
+  std::uint8_t head_size = 0;
+  std::array<char, 16> head{};
 };
 
 struct json_enumerator {
@@ -64,12 +67,23 @@ struct json_type {
   const json_enumerator* enumerators = nullptr;
   const json_type* element = nullptr;            ///< Of optional, vector and map.
   const json_container* container = nullptr;
-  std::uint64_t name_lengths = 0;                ///< Bit n: a field's name has n bytes (63: or more).
+  bool all_heads = true;                         ///< Every field's name has a head.
   field_set required{};
 };
 
 template <class T>
 struct json_table;
+
+constexpr json_field make_json_field(std::string_view name, const json_type* type, void* (*at)(void*), bool required) {
+  json_field f{name, type, at, required, 0, {}};
+  if (name.size() < f.head.size()) {
+    for (std::size_t i = 0; i < name.size(); ++i)
+      f.head[i] = name[i];
+    f.head[name.size()] = '"';
+    f.head_size = static_cast<std::uint8_t>(name.size() + 1);
+  }
+  return f;
+}
 
 template <class T>
 struct optional_ops {
@@ -127,9 +141,9 @@ struct struct_fields {
     std::size_t i = 0;
     boost::mp11::mp_for_each<members_of<T>>([&](auto d) {
       using field = member_type<decltype(d), T>;
-      all[i++] = json_field{d.name, &json_table<field>::value,
-                            [](void* object) -> void* { return &(static_cast<T*>(object)->*decltype(d)::pointer); },
-                            !is_a<field, std::optional> && !is_defaulted<T>(d.name)};
+      all[i++] = make_json_field(d.name, &json_table<field>::value,
+                                 [](void* object) -> void* { return &(static_cast<T*>(object)->*decltype(d)::pointer); },
+                                 !is_a<field, std::optional> && !is_defaulted<T>(d.name));
     });
     return all;
   }
@@ -143,8 +157,8 @@ struct tuple_fields {
   template <std::size_t... I>
   static constexpr auto make(std::index_sequence<I...>) {
     return std::array<json_field, count>{
-        json_field{{}, &json_table<std::tuple_element_t<I, T>>::value,
-                   [](void* object) -> void* { return &std::get<I>(*static_cast<T*>(object)); }, true}...};
+        make_json_field({}, &json_table<std::tuple_element_t<I, T>>::value,
+                        [](void* object) -> void* { return &std::get<I>(*static_cast<T*>(object)); }, true)...};
   }
   static constexpr auto fields = make(std::make_index_sequence<count>{});
 };
@@ -211,7 +225,7 @@ constexpr json_type make_json_type() {
     t.fields = struct_fields<T>::fields.data();
     for (std::size_t i = 0; i < struct_fields<T>::count; ++i) {
       const auto& f = t.fields[i];
-      t.name_lengths |= std::uint64_t{1} << (f.name.size() < 63 ? f.name.size() : 63);
+      t.all_heads = t.all_heads && f.head_size != 0;
       if (f.required)
         t.required[i / 64] |= std::uint64_t{1} << (i % 64);
     }

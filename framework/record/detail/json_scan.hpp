@@ -11,50 +11,36 @@
 namespace weir::detail {
 namespace {
 
-/// A quote, a backslash or a control character: what ends the plain part of a JSON string.
-inline bool is_special(unsigned char c) { return c == '"' || c == '\\' || c < 0x20; }
-
-/// The first special byte in [p, end), or end. `high` becomes true if a byte above 0x7f came before it (it may also
-/// become true for one shortly behind it).
-inline const char* find_special(const char* p, const char* end, bool& high) {
-#if defined(__AVX2__) || defined(WEIR_SCAN_AVX2)
-  while (end - p >= 32) {
-    const auto v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-    const auto quote = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('"'));
-    const auto slash = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\'));
-    const auto low = _mm256_cmpeq_epi8(_mm256_max_epu8(v, _mm256_set1_epi8(0x1f)), _mm256_set1_epi8(0x1f));
-    const auto hit = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_or_si256(_mm256_or_si256(quote, slash), low)));
-    high = high || _mm256_movemask_epi8(v) != 0;
-    if (hit != 0)
-      return p + std::countr_zero(hit);
-    p += 32;
-  }
-#endif
 #if defined(__SSE2__)
-  while (end - p >= 16) {
-    const auto v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const auto quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
-    const auto slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
-    const auto low = _mm_cmpeq_epi8(_mm_max_epu8(v, _mm_set1_epi8(0x1f)), _mm_set1_epi8(0x1f));
-    const auto hit = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), low)));
-    high = high || _mm_movemask_epi8(v) != 0;
-    if (hit != 0)
-      return p + std::countr_zero(hit);
-    p += 16;
-  }
-#endif
-  for (; p != end && !is_special(static_cast<unsigned char>(*p)); ++p)
-    high = high || (*p & 0x80) != 0;
-  return p;
+/// Bit i: byte i is special (or, without Control, a quote or backslash).
+template <bool Control>
+inline std::uint32_t hits(__m128i v) {
+  auto hit = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+  if constexpr (Control)
+    hit = _mm_or_si128(hit, _mm_cmpeq_epi8(_mm_max_epu8(v, _mm_set1_epi8(0x1f)), _mm_set1_epi8(0x1f)));
+  return static_cast<std::uint32_t>(_mm_movemask_epi8(hit));
 }
+#endif
+#if defined(WEIR_SCAN_AVX2)
+template <bool Control>
+inline std::uint32_t hits(__m256i v) {
+  auto hit = _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')), _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
+  if constexpr (Control)
+    hit = _mm256_or_si256(hit, _mm256_cmpeq_epi8(_mm256_max_epu8(v, _mm256_set1_epi8(0x1f)), _mm256_set1_epi8(0x1f)));
+  return static_cast<std::uint32_t>(_mm256_movemask_epi8(hit));
+}
+#endif
 
-/// The first `"` or `\` in [p, end), or end.
-inline const char* find_quote(const char* p, const char* end) {
-#if defined(__AVX2__) || defined(WEIR_SCAN_AVX2)
+/// The first special byte (without Control: quote or backslash) in [p, end), or end. `begin` <= p is readable from.
+/// `high` becomes true if a byte above 0x7f came before it, and may become true for one in its neighbourhood.
+template <bool Control>
+inline const char* scan_string(const char* begin, const char* p, const char* end, bool& high) {
+#if defined(WEIR_SCAN_AVX2)
   while (end - p >= 32) {
     const auto v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-    const auto hit = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_or_si256(
-        _mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')), _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')))));
+    const auto hit = hits<Control>(v);
+    if constexpr (Control)
+      high = high | (_mm256_movemask_epi8(v) != 0);
     if (hit != 0)
       return p + std::countr_zero(hit);
     p += 32;
@@ -63,15 +49,28 @@ inline const char* find_quote(const char* p, const char* end) {
 #if defined(__SSE2__)
   while (end - p >= 16) {
     const auto v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const auto hit = static_cast<std::uint32_t>(_mm_movemask_epi8(
-        _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')))));
+    const auto hit = hits<Control>(v);
+    if constexpr (Control)
+      high = high | (_mm_movemask_epi8(v) != 0);
     if (hit != 0)
       return p + std::countr_zero(hit);
     p += 16;
   }
+  if (end - begin >= 16) { // The last 16 bytes once more, without those before p.
+    const auto v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(end - 16));
+    const auto hit = hits<Control>(v) >> (16 - (end - p));
+    if constexpr (Control)
+      high = high | (_mm_movemask_epi8(v) != 0);
+    return hit != 0 ? p + std::countr_zero(hit) : end;
+  }
 #endif
-  while (p != end && *p != '"' && *p != '\\')
-    ++p;
+  (void)begin;
+  for (; p != end; ++p) {
+    const auto c = static_cast<unsigned char>(*p);
+    if (c == '"' || c == '\\' || (Control && c < 0x20))
+      break;
+    high = high | (c >= 0x80);
+  }
   return p;
 }
 
