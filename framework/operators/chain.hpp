@@ -3,6 +3,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 #include <weir/core/clock.hpp>
 #include <weir/core/logger.hpp>
 #include <weir/core/result.hpp>
@@ -97,6 +99,9 @@ class chain {
   virtual void save(std::string& out) const = 0;
   /// Restores what `save` wrote, before the first record. Errors: decode_failed, incompatible.
   virtual result<> restore(std::string_view saved) = 0;
+
+  /// What the operators count, as `<operator>.<counter>`: late, skipped, dead_letters, tombstones and the user's own.
+  [[nodiscard]] virtual std::vector<std::pair<std::string, std::uint64_t>> counters() const { return {}; }
 };
 
 } // namespace weir

@@ -1,0 +1,92 @@
+#pragma once
+#include <functional>
+#include <optional>
+#include <weir/operators/user_call.hpp>
+
+namespace weir {
+
+/// How a sink makes a record of a row; functions left empty take the default.
+template <class T>
+struct sink_operator_options {
+  error_action on_error = error_action::fail;
+  /// Appends the record's key; null key when empty or when it returns false.
+  std::function<result<bool>(const T&, std::string&)> key;
+  /// The record's time stamp; default: the row's event time.
+  std::function<timestamp(const T&, timestamp event_time)> time;
+  /// The record's headers; default: none (raw_record: its own).
+  std::function<header_list(const T&)> headers;
+};
+
+/// Encodes rows and hands them to the sink's target. raw_record is written as it is, an empty std::optional as a
+/// tombstone, everything else by encode_value.
+template <class T>
+class sink_operator final : public typed_operator<T> {
+ public:
+  sink_operator(std::string name, sink_operator_options<T> options)
+      : typed_operator<T>(std::move(name)), options_(std::move(options)), errors_(options_.on_error) {}
+
+  void connect(std::size_t, chain_operator& target) override { errors_.connect(target); }
+  result<> open(chain_runtime& runtime) override {
+    errors_.open(runtime, this->name());
+    target_ = runtime.context->sink;
+    if (target_ == nullptr)
+      return {errc::internal, "sink '" + this->name() + "' has no target"};
+    return typed_operator<T>::open(runtime);
+  }
+  result<progress> consume(batch<T>& rows) override {
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (auto written = write(rows.values[i], rows.meta[i].time); !written) {
+        const auto& e = written.err();
+        // Only what this very record caused goes by the policy.
+        if (e.code != errc::too_large && e.code != errc::invalid_argument && e.code != errc::user_code_failed)
+          return e.in("sink '" + this->name() + "'");
+        WEIR_TRY(detail::reject_row(errors_, rows, i, e.code, e.message));
+      }
+    return errors_.flush();
+  }
+
+ private:
+  result<> write(const T& value, timestamp event_time) {
+    encoded_record r;
+    r.time = event_time;
+    key_.clear();
+    value_.clear();
+    headers_.clear();
+    try {
+      if constexpr (std::is_same_v<T, raw_record>) {
+        r.key = value.key ? std::optional<std::string_view>(*value.key) : std::nullopt;
+        r.value = value.value ? std::optional<std::string_view>(*value.value) : std::nullopt;
+        headers_ = pack_headers(value.headers);
+      } else if constexpr (detail::is_a<T, std::optional>) {
+        if (value) {
+          WEIR_TRY(encode_value(*value, value_));
+          r.value = value_;
+        }
+      } else {
+        WEIR_TRY(encode_value(value, value_));
+        r.value = value_;
+      }
+      if (options_.key) {
+        WEIR_ASSIGN(auto has_key, options_.key(value, key_));
+        r.key = has_key ? std::optional<std::string_view>(key_) : std::nullopt;
+      }
+      if (options_.headers)
+        headers_ = pack_headers(options_.headers(value));
+      if (options_.time)
+        r.time = options_.time(value, event_time);
+    } catch (...) {
+      return {errc::user_code_failed, current_exception_text()};
+    }
+    r.packed_headers = headers_;
+    return target_->write(r);
+  }
+
+  sink_operator_options<T> options_;
+  error_handler errors_;
+  sink_target* target_ = nullptr;
+  std::string key_;
+  std::string value_;
+  std::string headers_;
+};
+
+} // namespace weir

@@ -1,0 +1,95 @@
+#pragma once
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+#include <weir/core/clock.hpp>
+#include <weir/graph/plan.hpp>
+#include <weir/record/frame.hpp>
+#include <weir/testing/memory_state.hpp>
+#include <weir/time/watermark.hpp>
+
+namespace weir::testing {
+
+/// A record for a source's partition; offsets are counted by the runner.
+struct input_record {
+  std::optional<std::string> key;
+  std::optional<std::string> value;
+  header_list headers;
+  timestamp time;
+};
+/// A record with this value and nothing else.
+input_record value_record(std::string value, timestamp time = {});
+
+/// What a sink wrote.
+struct output_row {
+  std::optional<std::string> key;
+  std::optional<std::string> value;
+  header_list headers;
+  timestamp time;
+  friend bool operator==(const output_row&, const output_row&) = default;
+};
+std::string to_text(const output_row& r);
+
+struct local_options {
+  int partitions = 1;               ///< Of every source.
+  bool refuse_credit = false;       ///< No credit at every other question.
+  bool encode_channels = false;     ///< Every batch is encoded and decoded on its way.
+  std::size_t max_record_bytes = 0; ///< Sinks refuse larger values with too_large; 0: none.
+};
+
+/// Runs a plan in one thread with in-memory state: every vertex with all its tasks, watermarks merged as in the real
+/// runtime, frames in order. For tests of operators and of users' jobs; time is driven by hand. Any error ends the run.
+class local_run {
+ public:
+  explicit local_run(job_plan plan, local_options options = {});
+
+  /// Opens all chains. Errors: those of `chain::open`.
+  result<> open();
+  /// Appends records to a partition of a source and processes them, all consequences included.
+  result<> feed(const std::string& source, int partition, const std::vector<input_record>& records);
+  /// Processing time goes on by `d`; timers that are due fire.
+  result<> elapse(duration d);
+  /// All partitions of all sources have ended: the watermark goes to the end of time.
+  result<> end();
+
+  /// Replaces every chain and state by new ones restored from what they save now.
+  result<> restart();
+
+  /// Written so far by the sink of that name, in order per task, tasks in turn.
+  [[nodiscard]] const std::vector<output_row>& written(const std::string& sink) const;
+  /// Sum over the tasks of a counter `<operator>.<name>`.
+  [[nodiscard]] std::uint64_t counter(const std::string& name) const;
+  /// State entries of all tasks together.
+  [[nodiscard]] std::size_t state_entries() const;
+  [[nodiscard]] manual_clock& time() { return clock_; }
+  [[nodiscard]] const job_plan& plan() const { return plan_; }
+  /// How often a chain was found blocked: a test of credit that never met one proves nothing.
+  [[nodiscard]] std::uint64_t times_blocked() const { return blocked_; }
+
+ private:
+  struct task;
+  class task_output;
+  class task_sink;
+  result<> make_task(task& t);
+  result<> settle(task& t, result<progress> p);
+  result<> drain();
+  result<> deliver(task& t, std::size_t channel, frame f);
+  void broadcast(task& from, const frame& f);
+  task& task_at(std::size_t vertex, std::size_t subtask);
+
+  job_plan plan_;
+  local_options options_;
+  manual_clock clock_;
+  std::vector<std::string> source_topics_;
+  std::vector<std::vector<std::unique_ptr<task>>> tasks_;  ///< By vertex, then subtask.
+  std::map<std::string, std::vector<output_row>> written_;
+  std::optional<error> failed_;
+  std::uint64_t blocked_ = 0;
+
+ public:
+  ~local_run();
+};
+
+} // namespace weir::testing
