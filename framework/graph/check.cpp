@@ -10,7 +10,7 @@ using detail::planned_graph;
 
 class checker {
  public:
-  checker(const job_graph& graph, const plan_options& options)
+  checker(const operator_graph& graph, const plan_options& options)
       : graph_(graph), options_(options), planned_(detail::with_dead_letters(graph)) {}
 
   std::vector<error> run() {
@@ -120,7 +120,7 @@ class checker {
     }
   }
 
-  const job_graph& graph_;
+  const operator_graph& graph_;
   const plan_options& options_;
   planned_graph planned_;
   std::vector<error> errors_;
@@ -128,7 +128,7 @@ class checker {
 
 } // namespace
 
-std::vector<error> check_graph(const job_graph& graph, const plan_options& options) {
+std::vector<error> check_graph(const operator_graph& graph, const plan_options& options) {
   return checker(graph, options).run();
 }
 

@@ -11,7 +11,7 @@ namespace weir {
 /// A handle: copies share one graph. Not synchronised.
 class job {
  public:
-  explicit job(std::string name) : graph_(std::make_shared<job_graph>(std::move(name))) {}
+  explicit job(std::string name) : graph_(std::make_shared<operator_graph>(std::move(name))) {}
 
   [[nodiscard]] const std::string& name() const { return graph_->name(); }
 
@@ -39,7 +39,7 @@ class job {
   [[nodiscard]] result<job_plan> plan(const plan_options& options = {}) const { return plan_graph(graph_, options); }
 
  private:
-  std::shared_ptr<job_graph> graph_;
+  std::shared_ptr<operator_graph> graph_;
 };
 
 } // namespace weir

@@ -4,7 +4,7 @@
 
 namespace weir {
 
-std::size_t job_graph::add(graph_node node, const char* base_name) {
+std::size_t operator_graph::add(graph_node node, const char* base_name) {
   if (node.name.empty() && base_name != nullptr)
     node.name = std::string(base_name) + "-" + std::to_string(++unnamed_);
   nodes_.push_back(std::make_unique<graph_node>(std::move(node)));

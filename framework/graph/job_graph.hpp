@@ -58,9 +58,9 @@ struct graph_node {
 
 /// The logical graph behind a weir::job: what the fluent API writes and the planner reads. Not synchronised while it is
 /// built; immutable and shared by all tasks after planning.
-class job_graph {
+class operator_graph {
  public:
-  explicit job_graph(std::string name) : name_(std::move(name)) {}
+  explicit operator_graph(std::string name) : name_(std::move(name)) {}
 
   [[nodiscard]] const std::string& name() const { return name_; }
   /// Returns the new node's index. An empty name of a node that needs none is filled in: `<base>-<number>`.
@@ -88,9 +88,9 @@ struct plan_options {
 };
 
 /// Everything wrong with the graph, each error naming the operator; empty when it can be planned.
-std::vector<error> check_graph(const job_graph& graph, const plan_options& options);
+std::vector<error> check_graph(const operator_graph& graph, const plan_options& options);
 /// Errors: invalid_graph, with all that check_graph finds, one a line. The plan keeps the graph alive.
-result<job_plan> plan_graph(std::shared_ptr<const job_graph> graph, const plan_options& options);
+result<job_plan> plan_graph(std::shared_ptr<const operator_graph> graph, const plan_options& options);
 
 namespace detail {
 /// `orders`, `per-minute.v2`: letters, digits, '.', '_' and '-', at most 128.

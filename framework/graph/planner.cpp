@@ -10,7 +10,7 @@ namespace weir {
 
 namespace detail {
 
-planned_graph with_dead_letters(const job_graph& graph) {
+planned_graph with_dead_letters(const operator_graph& graph) {
   planned_graph all;
   std::map<std::pair<std::string, std::string>, graph_node*> sinks;
   std::map<std::string, int> names;
@@ -252,7 +252,7 @@ class planner {
 } // namespace
 } // namespace detail
 
-result<job_plan> plan_graph(std::shared_ptr<const job_graph> graph, const plan_options& options) {
+result<job_plan> plan_graph(std::shared_ptr<const operator_graph> graph, const plan_options& options) {
   std::string all;
   for (const auto& e : check_graph(*graph, options))
     all += (all.empty() ? "" : "\n") + e.message;

@@ -10,10 +10,10 @@ namespace weir::detail {
 struct planned_graph {
   std::vector<const graph_node*> nodes;
   std::vector<std::unique_ptr<graph_node>> implied;
-  std::shared_ptr<const job_graph> declared;  ///< Keeps `nodes` alive; null while only checking.
+  std::shared_ptr<const operator_graph> declared;  ///< Keeps `nodes` alive; null while only checking.
 };
 
-planned_graph with_dead_letters(const job_graph& graph);
+planned_graph with_dead_letters(const operator_graph& graph);
 /// For each node whether it runs in its source's chain because event time is assigned there or behind it.
 std::vector<bool> pinned_to_source(const planned_graph& graph);
 /// For each node whether its original bytes must be kept by the sources above it.

@@ -51,7 +51,7 @@ struct deduced {};
 /// A handle on the node(s) a stream comes from.
 class stream_base {
  public:
-  stream_base(std::shared_ptr<job_graph> graph, std::vector<node_ref> from) : graph_(std::move(graph)), from_(std::move(from)) {}
+  stream_base(std::shared_ptr<operator_graph> graph, std::vector<node_ref> from) : graph_(std::move(graph)), from_(std::move(from)) {}
 
  protected:
   /// The node just declared, for its options; a problem when this is a union.
@@ -60,7 +60,7 @@ class stream_base {
   void set_disable_chaining();
   void set_on_error(on_error policy);
 
-  std::shared_ptr<job_graph> graph_;
+  std::shared_ptr<operator_graph> graph_;
   std::vector<node_ref> from_;
 };
 
@@ -243,7 +243,7 @@ class stream : public detail::stream_options<stream<T>> {
 template <class K, class T, class Key>
 class keyed_stream : private detail::stream_base {
  public:
-  keyed_stream(std::shared_ptr<job_graph> graph, std::vector<node_ref> from, Key key)
+  keyed_stream(std::shared_ptr<operator_graph> graph, std::vector<node_ref> from, Key key)
       : stream_base(std::move(graph), std::move(from)), key_(std::move(key)) {}
 
   /// Windows in event time; the name is the identity of their state.
@@ -293,7 +293,7 @@ class keyed_stream : private detail::stream_base {
 template <class K, class T, class Key>
 class windowed_stream : private detail::stream_base {
  public:
-  windowed_stream(std::shared_ptr<job_graph> graph, std::size_t node, Key key, window_shape shape)
+  windowed_stream(std::shared_ptr<operator_graph> graph, std::size_t node, Key key, window_shape shape)
       : stream_base(std::move(graph), {{node, 0}}), key_(std::move(key)), shape_(shape) {}
 
   /// Windows are kept this long behind their end; a record that comes in time makes them emit a new result. Default: none.
