@@ -165,9 +165,13 @@ void process::execute(checkpoint_coordinator::actions actions) {
       if (store_.content().newest != done->checkpoint)
         world_->wrong("complete was announced for a checkpoint the store does not have");
       world_->probe("complete");
-      last_checkpoint_done_ = coordinator_->stopped();
-      input_ended_ = done->ended;
-      send(actor::coordinator, actor::publisher, [this] { publisher_.wake(); });
+      // The publisher learns in one message that there is more and that it is the last: else an answer of the store from
+      // before would look like "all is published".
+      send(actor::coordinator, actor::publisher, [this, last = coordinator_->stopped(), ended = done->ended] {
+        last_checkpoint_done_ = last;
+        input_ended_ = ended;
+        publisher_.wake();
+      });
     } else if (auto* closed = std::get_if<coordinator::announce_closed>(&a)) {
       world_->probe("closed");
       for (auto& t : tasks_)
