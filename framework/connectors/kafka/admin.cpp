@@ -21,6 +21,7 @@ class admin_call {
     rd_kafka_AdminOptions_set_request_timeout(options_.get(), timeout_, text, sizeof text);
   }
   [[nodiscard]] const rd_kafka_AdminOptions_t* options() const { return options_.get(); }
+  [[nodiscard]] rd_kafka_AdminOptions_t* mutable_options() const { return options_.get(); }
   [[nodiscard]] rd_kafka_queue_t* queue() const { return queue_.get(); }
   /// Null when nothing came in time (librdkafka answers by itself at the time-out: one second of slack).
   [[nodiscard]] event_ptr wait() const { return event_ptr(rd_kafka_queue_poll(queue_.get(), timeout_ + 1000)); }
@@ -189,6 +190,8 @@ result<std::int64_t> admin::committed(const std::string& group, const std::strin
   std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t, destroyer<rd_kafka_ListConsumerGroupOffsets_destroy>> request(
       rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list.get()));
   admin_call call(over.get(), RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout);
+  // Offsets of a transaction count once its end has reached the group's coordinator, shortly after the commit: wait.
+  error_ptr ignored(rd_kafka_AdminOptions_set_require_stable_offsets(call.mutable_options(), 1));
   auto* asked = request.get();
   rd_kafka_ListConsumerGroupOffsets(over.get(), &asked, 1, call.options(), call.queue());
   auto event = call.wait();

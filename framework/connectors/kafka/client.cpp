@@ -6,6 +6,14 @@
 #include <weir/connectors/kafka/errors.hpp>
 
 namespace weir::kafka {
+namespace {
+
+thread_local client::queue_error* trapped = nullptr;
+
+} // namespace
+
+client::queue_error_trap::queue_error_trap(queue_error& into) { trapped = &into; }
+client::queue_error_trap::~queue_error_trap() { trapped = nullptr; }
 
 struct client::shared {
   std::string connection;
@@ -27,6 +35,7 @@ result<std::shared_ptr<client>> client::open(rd_kafka_type_t type, conf_ptr conf
   s->hook = std::move(h);
   rd_kafka_conf_set_opaque(conf.get(), s.get());
   rd_kafka_conf_set_log_cb(conf.get(), &client::on_log);
+  rd_kafka_conf_set_error_cb(conf.get(), &client::on_error);
   rd_kafka_conf_set_events(conf.get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
   rd_kafka_conf_set_background_event_cb(conf.get(), &client::on_event);
   char text[512];
@@ -107,13 +116,7 @@ void client::on_event(rd_kafka_t* rk, rd_kafka_event_t* event, void* opaque) {
         err = rd_kafka_fatal_error(rk, fatal, sizeof fatal);
         text = fatal;
       }
-      {
-        std::lock_guard lock(s.mutex);
-        // "All brokers down" says less than the reason that came before it.
-        if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !s.trouble)
-          s.trouble = make_error(err, "connection '" + s.connection + "'", text);
-        s.in_trouble = true;
-      }
+      note_trouble(s, err, text);
       std::lock_guard lock(s.hook_mutex);
       if (s.hook.trouble)
         s.hook.trouble();
@@ -122,6 +125,22 @@ void client::on_event(rd_kafka_t* rk, rd_kafka_event_t* event, void* opaque) {
     default:
       break;
   }
+}
+
+void client::note_trouble(shared& s, rd_kafka_resp_err_t err, const std::string& text) {
+  std::lock_guard lock(s.mutex);
+  // "All brokers down" says less than the reason that came before it.
+  if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !s.trouble)
+    s.trouble = make_error(err, "connection '" + s.connection + "'", text);
+  s.in_trouble = true;
+}
+
+void client::on_error(rd_kafka_t*, int err, const char* text, void* opaque) {
+  auto code = static_cast<rd_kafka_resp_err_t>(err);
+  if (trapped)
+    *trapped = {code, text};
+  else
+    note_trouble(*static_cast<shared*>(opaque), code, text);
 }
 
 void client::on_log(const rd_kafka_t* rk, int level, const char* facility, const char* text) {

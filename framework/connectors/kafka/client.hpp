@@ -31,6 +31,21 @@ class client {
   client& operator=(const client&) = delete;
 
   [[nodiscard]] rd_kafka_t* get() const { return rk_; }
+
+  /// An error that librdkafka reports by its callback, from the thread that polls a partition's queue, instead of as a
+  /// message: a topic or partition that went away.
+  struct queue_error {
+    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    std::string text;
+  };
+  /// While one lives, such errors of the calling thread are kept in it (the last one counts).
+  class queue_error_trap {
+   public:
+    explicit queue_error_trap(queue_error& into);
+    ~queue_error_trap();
+    queue_error_trap(const queue_error_trap&) = delete;
+    queue_error_trap& operator=(const queue_error_trap&) = delete;
+  };
   /// Replaces the hooks; when it returns no former hook runs or will run.
   void set_hooks(hooks h);
 
@@ -45,6 +60,8 @@ class client {
   struct shared;
   client(rd_kafka_t* rk, std::shared_ptr<shared> s) : rk_(rk), shared_(std::move(s)) {}
   static void on_event(rd_kafka_t* rk, rd_kafka_event_t* event, void* opaque);
+  static void on_error(rd_kafka_t* rk, int err, const char* text, void* opaque);
+  static void note_trouble(shared& s, rd_kafka_resp_err_t err, const std::string& text);
   static void on_log(const rd_kafka_t* rk, int level, const char* facility, const char* text);
 
   rd_kafka_t* rk_;

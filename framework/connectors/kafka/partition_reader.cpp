@@ -38,7 +38,13 @@ std::int64_t kafka_partition_reader::lag() const {
 }
 
 bool kafka_partition_reader::refill(std::size_t wanted) {
+  if (queue_error_.err) {
+    take_error(queue_error_.err, queue_error_.text);
+    queue_error_ = {};
+    return false;
+  }
   begin_ = end_ = 0;
+  client::queue_error_trap trap(queue_error_);
   auto n = rd_kafka_consume_batch_queue(feed_->queue.get(), 0, batch_.data(), std::min(wanted, batch_capacity));
   end_ = n > 0 ? static_cast<std::size_t>(n) : 0;
   return end_ > 0;
@@ -63,7 +69,7 @@ result<poll_result> kafka_partition_reader::poll(std::size_t max_records, std::s
   auto left = rd_kafka_queue_length(feed_->queue.get());
   watch_queue(left);
   r.next_offset = next_;
-  r.more = begin_ != end_ || left > 0 || failed_;
+  r.more = begin_ != end_ || left > 0 || queue_error_.err || failed_;
   if (r.records > 0) {
     feed_->consumer->clear_trouble();
     in_trouble_ = false;
@@ -99,7 +105,7 @@ bool kafka_partition_reader::take(const rd_kafka_message_t& m, bool remember, po
     feed_->consumer->clear_trouble();
     return true;
   }
-  take_error(m);
+  take_error(m.err, rd_kafka_message_errstr(&m));
   return !failed_;
 }
 
@@ -127,8 +133,8 @@ bool kafka_partition_reader::take_record(const rd_kafka_message_t& m, bool remem
   return true;
 }
 
-void kafka_partition_reader::take_error(const rd_kafka_message_t& m) {
-  auto e = make_error(m.err, where(), rd_kafka_message_errstr(&m));
+void kafka_partition_reader::take_error(rd_kafka_resp_err_t err, const std::string& text) {
+  auto e = make_error(err, where(), text);
   switch (e.code) {
     case errc::unavailable:
       reported_ = std::move(e);

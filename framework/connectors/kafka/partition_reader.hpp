@@ -55,7 +55,7 @@ class kafka_partition_reader final : public partition_reader {
   /// Takes one message; false = an error was kept for the next poll.
   bool take(const rd_kafka_message_t& m, bool remember, poll_result& r, record_consumer& out);
   bool take_record(const rd_kafka_message_t& m, bool remember, poll_result& r, record_consumer& out);
-  void take_error(const rd_kafka_message_t& m);
+  void take_error(rd_kafka_resp_err_t err, const std::string& text);
   void watch_queue(std::size_t left);
   [[nodiscard]] std::int64_t high_watermark() const;
   [[nodiscard]] std::string where() const;
@@ -68,6 +68,7 @@ class kafka_partition_reader final : public partition_reader {
   std::int64_t eof_at_ = -1;  ///< Position of the newest end-of-partition report.
   std::string headers_;
   recent_records recent_;
+  client::queue_error queue_error_;  ///< Came with the batch, counts behind it.
   std::optional<error> failed_;    ///< For good.
   std::optional<error> reported_;  ///< Passing trouble, reported by the next poll that has no record.
   bool in_trouble_ = false;
