@@ -15,7 +15,7 @@ endfunction()
 
 # weir_test(NAME FOLDER [LABELS label...] [TIMEOUT seconds] [DEPS target...]): tests/FOLDER/*_test.cpp as one Catch2
 # program, registered under CTest. Without labels it is a unit test. A test labelled kafka finds a broker at
-# ${WEIR_TEST_BROKERS}, which a fixture starts. In the tree of a sanitizer the test's name says which.
+# ${WEIR_TEST_KAFKA}, which a fixture starts. In the tree of a sanitizer the test's name says which.
 function(weir_test name folder)
   cmake_parse_arguments(ARG "" "TIMEOUT" "DEPS;LABELS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*_test.cpp)
@@ -36,6 +36,6 @@ function(weir_test name folder)
   set_tests_properties(${WEIR_TEST_PREFIX}${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
   if("kafka" IN_LIST ARG_LABELS)
     set_tests_properties(${WEIR_TEST_PREFIX}${name} PROPERTIES FIXTURES_REQUIRED kafka RUN_SERIAL ON
-                         ENVIRONMENT "WEIR_TEST_BROKERS=127.0.0.1:${WEIR_TEST_KAFKA_PORT}")
+                         ENVIRONMENT "WEIR_TEST_KAFKA=127.0.0.1:${WEIR_TEST_KAFKA_PORT}")
   endif()
 endfunction()

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <poll.h>
 #include <stdexcept>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <system_error>
@@ -65,7 +65,7 @@ process::process(const setup& s) {
     ::execve(arguments[0], arguments.data(), environment_pointers.data());
     ::_exit(127);
   }
-  pid_fd_ = ::pidfd_open(pid_, 0);
+  pid_fd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
   if (pid_fd_ < 0) {
     const auto cause = errno;
     ::kill(pid_, SIGKILL);
