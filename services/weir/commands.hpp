@@ -1,0 +1,44 @@
+#pragma once
+#include "services/weir/exit_code.hpp"
+#include "services/weir/graph_text.hpp"
+#include "services/weir/program.hpp"
+#include "services/weir/seams.hpp"
+#include <string>
+#include <vector>
+#include <weir/config/config.hpp>
+
+namespace weir {
+
+/// What the commands on a configuration file share.
+struct file_options {
+  std::string file;
+  std::vector<setting_override> overrides;
+};
+
+struct run_options {
+  file_options source;
+  bool until_end = false;
+  bool continue_ended = false;
+  bool new_lineage = false;
+  std::vector<std::string> drop_state;
+};
+
+/// Runs all services of the file until they end or a stop is asked for. Blocks.
+exit_code run_command(const program& p, const run_options& options, const program_seams& seams);
+/// Reports everything that is wrong with the file; "FILE: valid" if nothing is.
+exit_code validate_command(const program& p, const file_options& options, const program_seams& seams);
+/// Prints the graphs of the file's jobs.
+exit_code graph_command(const program& p, const file_options& options, graph_format format, const program_seams& seams);
+/// Lists the complete checkpoints in the stores of the file's jobs, newest first. While a job runs it holds its store:
+/// the message names its pid (3).
+exit_code checkpoints_command(const program& p, const file_options& options, const program_seams& seams);
+/// `name<TAB>sentence`, one fail point a line.
+exit_code fail_points_command(const program_seams& seams);
+
+/// Parses the command line (without the program's name) and does what it says.
+exit_code run_program(const program& p, const std::vector<std::string>& arguments, const program_seams& seams);
+
+/// `weir: message` on standard error and the exit code of the error.
+exit_code report(const error& e, const program_seams& seams);
+
+} // namespace weir

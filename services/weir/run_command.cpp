@@ -1,0 +1,234 @@
+#include "services/weir/commands.hpp"
+#include "services/weir/jobs.hpp"
+#include "services/weir/progress.hpp"
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <ostream>
+#include <weir/core/clock.hpp>
+#include <weir/core/fail_point.hpp>
+#include <weir/core/logger.hpp>
+
+namespace weir {
+namespace {
+
+// The live line and the lines of the log share one terminal: whoever writes holds the lock, wipes the line, and the line
+// is drawn again by the next tick. Process-wide because the log's sink is a plain function.
+class terminal_line {
+ public:
+  static terminal_line& instance() {
+    static terminal_line one;
+    return one;
+  }
+  void open(std::ostream& to) {
+    std::lock_guard guard(lock_);
+    to_ = &to;
+    redirect_log([](std::string_view line) { instance().above(line); });
+  }
+  void close() {
+    redirect_log(nullptr);
+    std::lock_guard guard(lock_);
+    if (to_ != nullptr)
+      *to_ << wipe << std::flush;
+    to_ = nullptr;
+  }
+  void draw(const std::string& line) {
+    std::lock_guard guard(lock_);
+    if (to_ != nullptr)
+      *to_ << wipe << line << std::flush;
+    drawn_ = line;
+  }
+
+ private:
+  static constexpr const char* wipe = "\r\x1b[K";
+  void above(std::string_view line) {
+    std::lock_guard guard(lock_);
+    if (to_ != nullptr)
+      *to_ << wipe << line << "\n" << drawn_ << std::flush;
+  }
+  std::mutex lock_;
+  std::ostream* to_ = nullptr;
+  std::string drawn_;
+};
+
+struct live_terminal {
+  explicit live_terminal(const program_seams& s) : on(s.terminal) {
+    if (on)
+      terminal_line::instance().open(s.err);
+  }
+  ~live_terminal() {
+    if (on)
+      terminal_line::instance().close();
+  }
+  live_terminal(const live_terminal&) = delete;
+  live_terminal& operator=(const live_terminal&) = delete;
+  bool on;
+};
+
+struct watching {
+  explicit watching(stop_source& s) : source(s) {}
+  ~watching() { source.unwatch(); }
+  watching(const watching&) = delete;
+  watching& operator=(const watching&) = delete;
+  stop_source& source;
+};
+
+result<std::map<std::string, std::shared_ptr<connection>>> connect_all(const config& c, const program_seams& seams) {
+  std::map<std::string, std::shared_ptr<connection>> out;
+  for (const auto& settings : c.connections) {
+    auto made = seams.connect(settings);
+    if (!made)
+      return made.err().in("/connections/" + settings.name);
+    out[settings.name] = std::move(*made);
+  }
+  return out;
+}
+
+job_spec spec_of(job_plan plan, const config& c, const run_options& o, const std::map<std::string, std::shared_ptr<connection>>& connections) {
+  job_spec spec;
+  spec.plan = std::move(plan);
+  spec.name_space = c.name_space;
+  spec.store_directory = c.store.path;
+  spec.connections = connections;
+  spec.checkpoint = {c.checkpoint.interval, c.checkpoint.min_pause, c.checkpoint.timeout, c.checkpoint.tolerated_failures,
+                     c.checkpoint.retained};
+  spec.restart = {c.restart.initial_backoff, c.restart.max_backoff, c.restart.max_attempts};
+  spec.memory_limit = c.memory.limit.bytes;
+  spec.channel_bytes = c.memory.channel.bytes;
+  spec.outbox_limit = c.outbox.limit.bytes;
+  spec.store_max_bytes = c.store.max_size.bytes;
+  spec.shutdown_timeout = c.shutdown.timeout;
+  spec.until_end = o.until_end;
+  spec.continue_ended = o.continue_ended;
+  spec.new_lineage = o.new_lineage;
+  spec.drop_state = o.drop_state;
+  return spec;
+}
+
+// Says how one job ended and returns its exit code.
+exit_code report_end(const job_end& end, const program_seams& seams) {
+  auto& err = seams.err;
+  err << "weir: " << end.job << ": ";
+  if (end.phase == job_phase::failed) {
+    if (!end.cause) {
+      err << "failed without a cause; this is a bug, please report it\n";
+      return exit_code::bug;
+    }
+    auto code = exit_code_of(end.cause->code);
+    err << "failed: " << end.cause->message << "\n";
+    if (code == exit_code::fenced)
+      err << "weir: " << end.job << ": another process has taken over this job; this one wrote nothing more\n";
+    return code;
+  }
+  if (end.output_unpublished) {
+    err << "stopped; checkpoint " << end.unpublished_checkpoint << " is durable and will be published at the next start\n";
+    return exit_code::output_waiting;
+  }
+  if (end.phase == job_phase::ended) {
+    err << "ended: the input was read to its end and all output is published\n";
+    return exit_code::done;
+  }
+  err << "stopped; all output is published, the next start goes on from here\n";
+  return exit_code::done;
+}
+
+// Of several jobs the gravest end is the process's: what needs a person first.
+exit_code graver(exit_code a, exit_code b) {
+  static constexpr exit_code order[] = {exit_code::bug,   exit_code::restore_refused, exit_code::fenced,
+                                        exit_code::usage, exit_code::environment,     exit_code::output_waiting};
+  for (auto code : order)
+    if (a == code || b == code)
+      return code;
+  return exit_code::done;
+}
+
+std::vector<job_end> watch_until_end(runtime& jobs, const program_seams& seams) {
+  progress_log progress;
+  const auto& clock = system_clock();
+  auto last_figures = clock.monotonic();
+  for (;;) {
+    auto ends = jobs.wait(seams.terminal ? seams.live_period : std::min<duration>(seams.log_period, std::chrono::seconds(1)));
+    auto now = clock.now();
+    auto monotonic = clock.monotonic();
+    auto statuses = jobs.status();
+    bool figures = !seams.terminal && monotonic - last_figures >= seams.log_period;
+    if (figures)
+      last_figures = monotonic;
+    progress.note(statuses, now, monotonic, figures);
+    if (!ends.empty())
+      return ends;
+    if (seams.terminal)
+      terminal_line::instance().draw(progress.live(statuses, now, monotonic));
+  }
+}
+
+} // namespace
+
+exit_code report(const error& e, const program_seams& seams) {
+  seams.err << "weir: " << e.message << "\n";
+  return exit_code_of(e.code);
+}
+
+exit_code run_command(const program& p, const run_options& options, const program_seams& seams) {
+  auto loaded = load_jobs(p, options.source.file, options.source.overrides, seams);
+  if (!loaded.ok()) {
+    print_problems(seams.err, options.source.file, loaded.problems);
+    return exit_code::usage;
+  }
+  const auto& c = loaded.value;
+  configure_logging(c.logging.level, c.logging.format);
+  auto connections = connect_all(c, seams);
+  if (!connections)
+    return report(connections.err(), seams);
+  std::vector<job_spec> specs;
+  for (auto& plan : loaded.plans)
+    specs.push_back(spec_of(std::move(plan), c, options, *connections));
+  if (auto go = hit(fail_point::program_prepared); !go)
+    return report(go.err(), seams);
+
+  // Requests that come before the jobs are there are kept: they are stopped as soon as they started.
+  std::mutex lock;
+  runtime* running = nullptr;
+  bool asked = false;
+  std::vector<job_end> ends;
+  {
+    live_terminal terminal(seams);
+    watching signals(seams.stop);
+    seams.stop.watch(
+        [&] {
+          logger{}.info("stopping: finishing the last checkpoint and its output; a second signal stops at once");
+          std::lock_guard guard(lock);
+          asked = true;
+          if (running != nullptr)
+            running->request_stop();
+        },
+        [&] {
+          if (seams.terminal)
+            terminal_line::instance().close();
+          seams.err << "weir: stopped at once; what is durable will be published at the next start" << std::endl;
+          seams.exit_now(static_cast<int>(exit_code::output_waiting));
+        });
+    auto started = seams.start({c.runtime.threads}, std::move(specs));
+    if (!started) {
+      signals.source.unwatch();
+      return report(started.err(), seams);
+    }
+    {
+      std::lock_guard guard(lock);
+      running = started->get();
+      if (asked)
+        running->request_stop();
+    }
+    ends = watch_until_end(**started, seams);
+    // Before the runtime goes, nobody may ask it to stop.
+    signals.source.unwatch();
+  }
+  if (auto go = hit(fail_point::program_ended); !go)
+    return report(go.err(), seams);
+  auto code = exit_code::done;
+  for (const auto& end : ends)
+    code = graver(code, report_end(end, seams));
+  return code;
+}
+
+} // namespace weir
