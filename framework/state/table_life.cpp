@@ -37,6 +37,7 @@ std::uint64_t task_table::freeze() {
       ready_.push_back(std::move(*chunk));
     }
   frozen_ = std::exchange(dirty_, change_list());
+  drained_ = false;
   return ++freezes_;
 }
 
@@ -47,9 +48,11 @@ std::optional<delta_chunk> task_table::drain(std::size_t max_bytes) {
     memory_ -= chunk.bytes.capacity();
     return chunk;
   }
-  if (frozen_.done())
-    return std::nullopt;
-  return encode(frozen_, freezes_, std::min(max_bytes, chunk_limit), nullptr);
+  std::optional<delta_chunk> chunk;
+  if (!frozen_.done())
+    chunk = encode(frozen_, freezes_, std::min(max_bytes, chunk_limit), nullptr);
+  drained_ = !chunk;
+  return chunk;
 }
 
 std::optional<delta_chunk> task_table::encode(change_list& from, std::uint64_t freeze, std::size_t max_bytes, spill* spilled) {
@@ -230,8 +233,9 @@ void task_table::let_go_of_value(entry* e) {
 }
 
 std::optional<delta_chunk> task_table::take_spill() {
-  // A spill belongs to the running epoch: nothing of the one before it may be staged behind it.
-  if (!options_.read_chunk || !ready_.empty() || !frozen_.done() || dirty_.done())
+  // A spill belongs to the running epoch: nothing of the one before may be staged behind it, and the caller must have
+  // learned from drain() where the one before ends.
+  if (!options_.read_chunk || !drained_ || dirty_.done())
     return std::nullopt;
   if (memory_ <= options_.memory_limit + spilling_bytes_)
     return std::nullopt;

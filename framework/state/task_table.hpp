@@ -127,6 +127,7 @@ class task_table final : public task_state {
   change_list frozen_;
   std::deque<delta_chunk> ready_;
   std::deque<spill> spills_;  ///< Handed out, not confirmed.
+  bool drained_ = true;             ///< The caller was told that the last freeze has no more chunks.
   std::size_t spilling_bytes_ = 0;  ///< Values that leave memory when spills_ are confirmed.
   bool any_spilled_ = false;        ///< Some entry's value may be only in a chunk.
   std::vector<std::pair<std::uint32_t, std::uint16_t>> drop_places_;  ///< (table, key group) with range tombstones.
