@@ -185,6 +185,19 @@ result<std::int64_t> admin::offset_at(const std::string& topic, std::int32_t par
 }
 
 result<std::int64_t> admin::committed(const std::string& group, const std::string& topic, std::int32_t partition) const {
+  auto deadline = std::chrono::steady_clock::now() + timeout;
+  for (;;) {
+    WEIR_ASSIGN(auto offset, committed_once(group, topic, partition));
+    if (offset)
+      return *offset;
+    if (std::chrono::steady_clock::now() > deadline)
+      return over.unavailable("the committed offset of group '" + group + "' belongs to a transaction that does not end");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+result<std::optional<std::int64_t>> admin::committed_once(const std::string& group, const std::string& topic,
+                                                          std::int32_t partition) const {
   list_ptr list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
   std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t, destroyer<rd_kafka_ListConsumerGroupOffsets_destroy>> request(
@@ -206,18 +219,20 @@ result<std::int64_t> admin::committed(const std::string& group, const std::strin
   for (std::size_t i = 0; i < n; ++i) {
     if (const auto* e = rd_kafka_group_result_error(groups[i])) {
       if (rd_kafka_error_code(e) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
-        return std::int64_t{-1};
+        return std::optional<std::int64_t>(-1);
       return failed(rd_kafka_error_code(e), what);
     }
     const auto* parts = rd_kafka_group_result_partitions(groups[i]);
     for (int k = 0; k < parts->cnt; ++k) {
+      if (parts->elems[k].err == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT)
+        return std::optional<std::int64_t>();
       if (parts->elems[k].err)
         return failed(parts->elems[k].err, what);
       if (parts->elems[k].offset >= 0)
-        return parts->elems[k].offset;
+        return std::optional<std::int64_t>(parts->elems[k].offset);
     }
   }
-  return std::int64_t{-1};
+  return std::optional<std::int64_t>(-1);
 }
 
 } // namespace weir::kafka

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <weir/connectors/connector.hpp>
 #include <weir/connectors/kafka/client.hpp>
@@ -33,6 +34,9 @@ struct admin {
   [[nodiscard]] result<std::int64_t> committed(const std::string& group, const std::string& topic, std::int32_t partition) const;
 
  private:
+  /// None: a transaction with offsets of the group is being ended; ask again.
+  [[nodiscard]] result<std::optional<std::int64_t>> committed_once(const std::string& group, const std::string& topic,
+                                                                   std::int32_t partition) const;
   [[nodiscard]] result<> create(const std::string& topic, int partitions, int replication,
                                 const std::map<std::string, std::string>& config) const;
   [[nodiscard]] result<std::int32_t> partitions_of(const std::string& topic, bool with_leaders) const;
