@@ -12,7 +12,7 @@ namespace weir::log_detail {
 namespace {
 using std::chrono::microseconds;
 constexpr microseconds shortest_pause{1'000};
-constexpr microseconds longest_pause{10'000};
+constexpr microseconds longest_pause{20'000};
 } // namespace
 
 watcher::registration::~registration() {

@@ -14,7 +14,7 @@ class environment;
 
 /// Wakes readers when their partition grows. One thread, which exists while anyone is registered and sleeps without a
 /// time-out unless somebody waits; while somebody does, it looks at the environment's last transaction number, every
-/// millisecond after activity and up to every ten when idle: appends of other processes give no other sign.
+/// millisecond after activity and up to every twenty when idle: appends of other processes give no other sign.
 class watcher {
  public:
   struct entry;
