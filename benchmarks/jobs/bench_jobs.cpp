@@ -1,0 +1,79 @@
+// The jobs that are raced against the bare loops: a user's program like any other.
+#include "benchmarks/nexmark.hpp"
+#include "services/weir/program.hpp"
+#include <atomic>
+#include <cstdio>
+#include <weir/config/setting.hpp>
+#include <weir/graph/job.hpp>
+
+namespace {
+
+using event = nexmark::event<nexmark::bid_head>;
+
+struct ping {
+  std::int64_t id = 0;
+  std::int64_t sent_us = 0;
+};
+BOOST_DESCRIBE_STRUCT(ping, (), (id, sent_us))
+
+struct count_settings {
+  weir::topic_ref input, output;
+};
+
+std::atomic<std::int64_t> bids = 0;
+
+/// Counts the bids of a bounded input; nothing is written.
+weir::job make_count(const count_settings& c) {
+  weir::source_options from;
+  from.bounded = true;
+  weir::job job{"count"};
+  job.source("events", weir::topic<event>{c.input}, from)
+      .filter("bids", [](const event& e) { return e.event_type == 2; })
+      .filter("count", [](const event&) {
+        bids.store(bids.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        return false;
+      })
+      .sink("none", weir::topic<event>{c.output}, {.guarantee = weir::delivery::none});
+  return job;
+}
+
+struct relay_settings {
+  weir::topic_ref input, output;
+  weir::delivery guarantee = weir::delivery::exactly_once;
+};
+
+weir::job make_relay(const relay_settings& c) {
+  weir::source_options from;
+  from.start = weir::start_latest{};
+  weir::job job{"relay"};
+  job.source("in", weir::topic<ping>{c.input}, from)
+      .sink("out", weir::topic<ping>{c.output}, {.guarantee = c.guarantee});
+  return job;
+}
+
+weir::settings_of<count_settings> count_table() {
+  weir::settings_of<count_settings> t;
+  t.add("input", &count_settings::input, "Topic of Nexmark events.", {.required = true});
+  t.add("output", &count_settings::output, "Topic that nothing is written to.", {.required = true});
+  return t;
+}
+
+weir::settings_of<relay_settings> relay_table() {
+  weir::settings_of<relay_settings> t;
+  t.add("input", &relay_settings::input, "Topic of pings.", {.required = true});
+  t.add("output", &relay_settings::output, "Topic of the same pings.", {.required = true});
+  t.choice("guarantee", &relay_settings::guarantee, "How they are written.",
+           {{"exactly-once", weir::delivery::exactly_once}, {"at-least-once", weir::delivery::at_least_once}}, {});
+  return t;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  weir::program all;
+  all.services = {weir::service("count", "Counts bids.", count_table(), make_count),
+                  weir::service("relay", "Passes pings on.", relay_table(), make_relay)};
+  const int code = weir::main(argc, argv, all);
+  std::fprintf(stderr, "bids %lld\n", static_cast<long long>(bids.load()));
+  return code;
+}
