@@ -2,7 +2,9 @@
 #include "benchmarks/nexmark.hpp"
 #include "services/weir/program.hpp"
 #include <atomic>
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <weir/config/setting.hpp>
 #include <weir/graph/job.hpp>
 
@@ -22,6 +24,15 @@ struct count_settings {
 
 std::atomic<std::int64_t> bids = 0;
 
+/// Says how long after WEIR_BENCH_START_US (microseconds since 1970) the first record came, if that is set.
+void say_first_record() {
+  if (const char* start = std::getenv("WEIR_BENCH_START_US")) {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count() - std::strtoll(start, nullptr, 10);
+    std::fprintf(stderr, "first record after %.1f ms\n", static_cast<double>(us) / 1000);
+  }
+}
+
 /// Counts the bids of a bounded input; nothing is written.
 weir::job make_count(const count_settings& c) {
   weir::source_options from;
@@ -30,7 +41,8 @@ weir::job make_count(const count_settings& c) {
   job.source("events", weir::topic<event>{c.input}, from)
       .filter("bids", [](const event& e) { return e.event_type == 2; })
       .filter("count", [](const event&) {
-        bids.store(bids.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        if (bids.fetch_add(1, std::memory_order_relaxed) == 0)
+          say_first_record();
         return false;
       })
       .sink("none", weir::topic<event>{c.output}, {.guarantee = weir::delivery::none});
