@@ -10,6 +10,9 @@ namespace {
 
 thread_local client::queue_error* trapped = nullptr;
 
+// librdkafka says when it lost the cluster, and again at each attempt (every 10 s at most), but not when it is back.
+constexpr auto trouble_lasts = std::chrono::seconds(15);
+
 } // namespace
 
 client::queue_error_trap::queue_error_trap(queue_error& into) { trapped = &into; }
@@ -22,6 +25,7 @@ struct client::shared {
   hooks hook;
   mutable std::mutex mutex;
   std::optional<error> trouble;
+  std::chrono::steady_clock::time_point trouble_at{};
   std::atomic<bool> in_trouble{false};
   std::string last_line;
   std::chrono::steady_clock::time_point last_line_at{};
@@ -79,6 +83,8 @@ std::optional<error> client::trouble() const {
   if (!shared_->in_trouble.load(std::memory_order_relaxed))
     return std::nullopt;
   std::lock_guard lock(shared_->mutex);
+  if (std::chrono::steady_clock::now() - shared_->trouble_at > trouble_lasts)
+    return std::nullopt;
   return shared_->trouble;
 }
 
@@ -132,6 +138,7 @@ void client::note_trouble(shared& s, rd_kafka_resp_err_t err, const std::string&
   // "All brokers down" says less than the reason that came before it.
   if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !s.trouble)
     s.trouble = make_error(err, "connection '" + s.connection + "'", text);
+  s.trouble_at = std::chrono::steady_clock::now();
   s.in_trouble = true;
 }
 

@@ -49,7 +49,7 @@ class client {
   /// Replaces the hooks; when it returns no former hook runs or will run.
   void set_hooks(hooks h);
 
-  /// Why the cluster does not answer, if librdkafka said so since `clear_trouble`.
+  /// Why the cluster does not answer, if librdkafka said so in the last 15 s and since `clear_trouble`.
   [[nodiscard]] std::optional<error> trouble() const;
   /// Something was received: the cluster answers again.
   void clear_trouble();
