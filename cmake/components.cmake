@@ -34,6 +34,10 @@ function(weir_test name folder)
   endif()
   add_test(NAME ${WEIR_TEST_PREFIX}${name} COMMAND ${name})
   set_tests_properties(${WEIR_TEST_PREFIX}${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+  if(WEIR_SANITIZE)
+    # Instrumented, a seed of the simulation takes many times as long; the release build runs the full count.
+    set_tests_properties(${WEIR_TEST_PREFIX}${name} PROPERTIES ENVIRONMENT "WEIR_SEEDS=200")
+  endif()
   if("kafka" IN_LIST ARG_LABELS)
     set_tests_properties(${WEIR_TEST_PREFIX}${name} PROPERTIES FIXTURES_REQUIRED kafka RUN_SERIAL ON
                          ENVIRONMENT "WEIR_TEST_KAFKA=127.0.0.1:${WEIR_TEST_KAFKA_PORT}")
