@@ -92,6 +92,7 @@ class stream_options : public stream_base {
 template <class T>
 class stream : public detail::stream_options<stream<T>> {
  public:
+  static_assert(!std::is_same_v<T, bool>, "rows of bool have no addressable elements: put it into a struct");
   using row_type = T;
   using detail::stream_options<stream<T>>::stream_options;
 
@@ -323,7 +324,7 @@ class windowed_stream : private detail::stream_base {
     using row = typename all::template result_row<K>;
     auto& n = graph_->node(from_[0].node);
     auto shape = shape_.check();
-    n.incomplete = !shape ? shape.err().message : lateness_ < duration{0} ? "allowed_lateness is negative" : "";
+    n.incomplete = !shape ? shape.err().message : window_shape::valid_lateness(lateness_) ? "" : "allowed_lateness must be between zero and 10,000 years";
     n.outputs = {detail::output_of<row>(), detail::output_of<raw_record>("late")};
     auto schema = "key=" + schema_fingerprint<K>() + " state=" + all::schema();
     n.fingerprint = "window " + shape_.text() + " " + schema;

@@ -146,7 +146,7 @@ class process_operator final : public typed_operator<In> {
       meta_ = meta;
       meta_.raw = {};
       try {
-        const K key = std::invoke(key_, std::as_const(waiting_.values[i]));
+        const K& key = std::invoke(key_, std::as_const(waiting_.values[i]));
         process_.key_bytes.clear();
         encode_key(key, process_.key_bytes);
         process_.group = static_cast<std::uint16_t>(meta.key_hash % this->runtime().context->max_parallelism);

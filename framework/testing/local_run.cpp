@@ -31,9 +31,9 @@ std::size_t count_tasks(const vertex_plan& v, const job_plan& plan, std::size_t 
 
 class local_run::task_sink final : public sink_target {
  public:
-  task_sink(local_run& run, std::vector<output_row>& rows) : run_(run), rows_(rows) {}
+  task_sink(std::size_t max_bytes, std::vector<output_row>& rows) : max_bytes_(max_bytes), rows_(rows) {}
   result<> write(const encoded_record& r) override {
-    if (run_.options_.max_record_bytes > 0 && r.value && r.value->size() > run_.options_.max_record_bytes)
+    if (max_bytes_ > 0 && r.value && r.value->size() > max_bytes_)
       return {errc::too_large, "the record has " + std::to_string(r.value->size()) + " bytes"};
     output_row row;
     if (r.key)
@@ -47,7 +47,7 @@ class local_run::task_sink final : public sink_target {
   }
 
  private:
-  local_run& run_;
+  std::size_t max_bytes_;  ///< 0: no limit.
   std::vector<output_row>& rows_;
 };
 
@@ -183,7 +183,8 @@ result<> local_run::make_task(task& t) {
   t.output = std::make_unique<task_output>(*this, t.vertex, t.subtask);
   c.output = t.output.get();
   if (vertex.kind == vertex_kind::sink) {
-    t.sink = std::make_unique<task_sink>(*this, written_[vertex.name]);
+    auto limit = options_.max_record_bytes.find(vertex.name);
+    t.sink = std::make_unique<task_sink>(limit == options_.max_record_bytes.end() ? 0 : limit->second, written_[vertex.name]);
     c.sink = t.sink.get();
   }
   c.time = &clock_;

@@ -36,7 +36,7 @@ struct local_options {
   int partitions = 1;               ///< Of every source.
   bool refuse_credit = false;       ///< No credit at every other question.
   bool encode_channels = false;     ///< Every batch is encoded and decoded on its way.
-  std::size_t max_record_bytes = 0; ///< Sinks refuse larger values with too_large; 0: none.
+  std::map<std::string, std::size_t> max_record_bytes{};  ///< By sink: larger values are refused with too_large.
 };
 
 /// Runs a plan in one thread with in-memory state: every vertex with all its tasks, watermarks merged as in the real

@@ -27,6 +27,10 @@ result<> window_shape::check() const {
   return success();
 }
 
+bool window_shape::valid_lateness(duration d) {
+  return d >= duration{0} && d <= duration{max_size};
+}
+
 bool window_shape::covers(timestamp t) const {
   return t.us > min_timestamp.us + 4 * size_ && t.us < max_timestamp.us - 4 * size_;
 }

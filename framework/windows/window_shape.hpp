@@ -30,6 +30,8 @@ class window_shape {
   /// than the size (records between windows would vanish), or a window of more than 100,000 slices.
   [[nodiscard]] result<> check() const;
 
+  [[nodiscard]] static bool valid_lateness(duration d);
+
   [[nodiscard]] duration size() const { return duration{size_}; }
   [[nodiscard]] duration slide() const { return duration{slide_}; }
   [[nodiscard]] duration slice() const { return duration{slice_}; }
