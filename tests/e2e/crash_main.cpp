@@ -22,6 +22,7 @@ Kills order-totals at its fail points and at random times, starts it again, and 
   --modes MODE[,MODE...]             once: at the first time it comes there; twice: again at the next start;
                                      later: at the fourth time, then at the second (default once,twice,later)
   --random N                         kills at random times, in a run of its own (default 0)
+  --orders N                         that a run reads, at least (default 12000)
   --undisturbed                      one run that is not killed at all
   --seed N                           of the orders and of the random times (default: from the clock; printed)
   --folder DIR                       for data and logs (default: a new one under the temporary folder); what a failed
@@ -88,6 +89,8 @@ arguments parse(int count, char** values) {
       a.modes = split(value());
     else if (option == "--random")
       a.random = number<unsigned>(option, value());
+    else if (option == "--orders")
+      a.settings.orders = number<std::size_t>(option, value());
     else if (option == "--undisturbed")
       a.undisturbed = true;
     else if (option == "--seed")
@@ -134,6 +137,7 @@ class crash_table {
     std::printf("%s, seed %llu, %zu fail points\n", arguments_.log ? "embedded log" : ("Kafka at " + arguments_.brokers).c_str(),
                 static_cast<unsigned long long>(arguments_.seed), points.size());
     std::printf("%-28s %-11s %6s %6s %7s %7s %6s %8s  %s\n", "fail point", "mode", "starts", "kills", "orders", "totals", "late", "seconds", "verdict");
+    std::fflush(stdout);
     if (arguments_.undisturbed)
       row("-", "undisturbed", 0, [](e2e::crash_run& r) { return r.at_fail_points({}); });
     for (const auto& point : points)
