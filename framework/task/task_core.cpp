@@ -115,7 +115,9 @@ result<> task_core::take(std::size_t at, frame f) {
     before_end_ = save();
     then_.end = true;
   }
-  return advance(merger_.on_end(at));
+  auto change = merger_.on_channel_end(at);
+  then_.idle = change.idle;
+  return advance(change.rose);
 }
 
 result<> task_core::advance(std::optional<timestamp> rose) {
