@@ -9,9 +9,7 @@ using self_pointer = caf::stateful_actor<coordinator_state>*;
 
 void execute(self_pointer self, checkpoint_coordinator::actions actions);
 
-duration now() {
-  return system_clock().monotonic();
-}
+duration now() { return system_clock().monotonic(); }
 
 void fail(self_pointer self, const error& e) {
   self->state.failed = true;

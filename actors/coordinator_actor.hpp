@@ -33,7 +33,7 @@ struct coordinator_state {
   std::unique_ptr<checkpoint_coordinator> protocol;
   bool failed = false;
   std::optional<duration> timer;
-  std::shared_ptr<const msg::source_positions> positions;  ///< Of the checkpoint being completed.
+  std::shared_ptr<const msg::source_positions> positions; ///< Of the checkpoint being completed.
   bool final_barrier = false;
   bool ended = false;
   static inline const char* name = "weir.coordinator";

@@ -23,9 +23,7 @@ result<std::optional<task_snapshot>> lowest_saved(const recovered_job& job, cons
   return lowest;
 }
 
-void append(std::vector<caf::actor>& to, const std::vector<caf::actor>& from) {
-  to.insert(to.end(), from.begin(), from.end());
-}
+void append(std::vector<caf::actor>& to, const std::vector<caf::actor>& from) { to.insert(to.end(), from.begin(), from.end()); }
 
 } // namespace
 
@@ -161,8 +159,8 @@ void job_graph::spawn(job_actors& actors) {
       auto kind = spec_.plan.vertices[i.vertex].kind;
       if (kind == vertex_kind::source) {
         i.pending = std::make_shared<std::atomic<bool>>(false);
-        i.actor = system_.spawn(reader_actor, reader_options{who(i), shared_, supervisor_, actors.coordinator, i.pending,
-                                                             shared_->lag_slot(lag++)});
+        i.actor = system_.spawn(
+            reader_actor, reader_options{who(i), shared_, supervisor_, actors.coordinator, i.pending, shared_->lag_slot(lag++)});
         actors.readers.push_back(i.actor);
         continue;
       }
@@ -328,8 +326,8 @@ result<> job_graph::install_readers(const recovered_job& job, attempt_connection
         caf::anon_send(coordinator, msg::acknowledge{k, std::move(c)});
       };
       p.finished = [] {};
-      caf::anon_send(i.actor,
-                     msg::install_reader{std::make_shared<std::unique_ptr<reader_core>>(std::make_unique<reader_core>(std::move(p)))});
+      caf::anon_send(i.actor, msg::install_reader{
+                                  std::make_shared<std::unique_ptr<reader_core>>(std::make_unique<reader_core>(std::move(p)))});
     }
   }
   for (auto& [name, source] : connections.sources)

@@ -12,7 +12,7 @@ namespace weir {
 struct job_actors {
   std::vector<caf::actor> readers;
   std::vector<caf::actor> tasks;
-  std::vector<caf::actor> sinks;  ///< Those of `tasks` that are sink writers.
+  std::vector<caf::actor> sinks; ///< Those of `tasks` that are sink writers.
   caf::actor store;
   caf::actor publisher;
   caf::actor coordinator;
@@ -75,7 +75,7 @@ class job_graph {
   logger log_;
   caf::actor coordinator_;
   const channel_transport* transport_;
-  std::vector<std::vector<instance>> instances_;  ///< By vertex, then subtask.
+  std::vector<std::vector<instance>> instances_; ///< By vertex, then subtask.
   std::shared_ptr<const std::vector<std::string>> source_topics_;
   std::size_t readers_ = 0;
   std::size_t tasks_ = 0;

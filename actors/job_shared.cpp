@@ -73,9 +73,7 @@ void job_shared::set_lag_slots(std::size_t n) {
     lags_[i] = -1;
 }
 
-std::atomic<std::int64_t>* job_shared::lag_slot(std::size_t i) {
-  return &lags_[i];
-}
+std::atomic<std::int64_t>* job_shared::lag_slot(std::size_t i) { return &lags_[i]; }
 
 void job_shared::set_watermark_slots(std::size_t n) {
   std::lock_guard lock(mutex_);
@@ -85,9 +83,7 @@ void job_shared::set_watermark_slots(std::size_t n) {
     watermarks_[i] = min_timestamp.us;
 }
 
-std::atomic<std::int64_t>* job_shared::watermark_slot(std::size_t i) {
-  return &watermarks_[i];
-}
+std::atomic<std::int64_t>* job_shared::watermark_slot(std::size_t i) { return &watermarks_[i]; }
 
 job_status job_shared::status() const {
   std::lock_guard lock(mutex_);

@@ -126,10 +126,10 @@ struct install_reader {
   std::shared_ptr<std::unique_ptr<reader_core>> core;
 };
 struct install_task {
-  std::shared_ptr<task_core::parts> parts;  ///< Without host: the actor is it.
+  std::shared_ptr<task_core::parts> parts; ///< Without host: the actor is it.
   std::optional<task_snapshot> saved;
   std::uint64_t restored_checkpoint;
-  std::map<std::uint32_t, upstream> inputs;  ///< By channel.
+  std::map<std::uint32_t, upstream> inputs; ///< By channel.
 };
 /// The actor took what it was given and is restored: to the supervisor.
 struct ready {};

@@ -24,7 +24,8 @@ void show_positions(self_pointer self) {
     if (source == s.options.sources.end() || s.shown[vertex] == next)
       continue;
     if (auto r = source->second.connection->commit_offsets(source->second.topic, next); !r)
-      s.options.log.debug("cannot show offsets to the consumer group", {{"topic", source->second.topic}, {"cause", r.err().message}});
+      s.options.log.debug("cannot show offsets to the consumer group",
+                          {{"topic", source->second.topic}, {"cause", r.err().message}});
     else
       s.shown[vertex] = next;
   }
@@ -39,7 +40,8 @@ result<> publish(self_pointer self) {
   if (some)
     WEIR_TRY(s.options.publisher->publish(s.gathered));
   WEIR_TRY(hit(fail_point::publisher_committed));
-  self->send(s.options.store, msg::published{{s.options.lineage, s.options.incarnation, s.gathered.back().checkpoint, all_records}});
+  self->send(s.options.store,
+             msg::published{{s.options.lineage, s.options.incarnation, s.gathered.back().checkpoint, all_records}});
   s.gathered.clear();
   s.gathered_bytes = 0;
   show_positions(self);

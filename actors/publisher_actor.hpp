@@ -8,7 +8,7 @@
 namespace weir {
 
 struct publisher_options {
-  std::shared_ptr<epoch_publisher> publisher;  ///< Fenced and identified; nobody else uses it meanwhile.
+  std::shared_ptr<epoch_publisher> publisher; ///< Fenced and identified; nobody else uses it meanwhile.
   lineage_id lineage;
   std::uint64_t incarnation = 0;
   caf::actor store;
@@ -29,7 +29,7 @@ struct publisher_state {
   std::deque<msg::complete> waiting;
   std::vector<epoch_output> gathered;
   std::size_t gathered_bytes = 0;
-  bool reading = false;  ///< An outbox is asked for.
+  bool reading = false; ///< An outbox is asked for.
   bool failed = false;
   std::shared_ptr<const msg::source_positions> positions;
   std::map<std::string, std::map<std::int32_t, std::int64_t>> shown;

@@ -17,7 +17,8 @@ void pump(self_pointer self) {
     auto r = s.core->step();
     if (!r) {
       s.failed = true;
-      self->send(s.options.supervisor, msg::failed{s.core->who().vertex + "[" + std::to_string(s.core->who().index) + "]", r.err()});
+      self->send(s.options.supervisor,
+                 msg::failed{s.core->who().vertex + "[" + std::to_string(s.core->who().index) + "]", r.err()});
       return;
     }
     more = *r == reader_core::step_result::more;

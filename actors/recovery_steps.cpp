@@ -26,9 +26,7 @@ std::string publisher_id(const job_spec& spec, const std::string& connection) {
   return spec.name_space + "." + spec.plan.job + "." + connection + ".0";
 }
 
-bool uses_outbox(const vertex_plan& v) {
-  return v.kind == vertex_kind::sink && v.sink.guarantee == delivery::exactly_once;
-}
+bool uses_outbox(const vertex_plan& v) { return v.kind == vertex_kind::sink && v.sink.guarantee == delivery::exactly_once; }
 
 } // namespace
 
@@ -117,10 +115,10 @@ result<> recovery_steps::fence(attempt_connections& c) {
     for (auto& k : known) {
       auto tab = k.find('\t');
       if (k.substr(tab + 1) == name && k.substr(0, tab) != id && !spec_.new_lineage)
-        return error{errc::incompatible, "this store published under the transactional id '" + k.substr(0, tab) +
-                                             "', now it would be '" + id +
-                                             "': the namespace or the job was renamed. Put the name back, or start with --new-lineage "
-                                             "(output may repeat)"};
+        return error{errc::incompatible,
+                     "this store published under the transactional id '" + k.substr(0, tab) + "', now it would be '" + id +
+                         "': the namespace or the job was renamed. Put the name back, or start with --new-lineage "
+                         "(output may repeat)"};
     }
     if (std::find(known.begin(), known.end(), id + "\t" + name) == known.end()) {
       known.push_back(id + "\t" + name);
@@ -178,7 +176,8 @@ result<recovery_plan> recovery_steps::decide(attempt_connections& c) {
     WEIR_TRY(store_.new_lineage());
   }
   if (damaged && plan.restore) {
-    log_.warning("the newest checkpoint is damaged and unpublished: going back", {{"to_checkpoint", *plan.restore}, {"cause", damaged->message}});
+    log_.warning("the newest checkpoint is damaged and unpublished: going back",
+                 {{"to_checkpoint", *plan.restore}, {"cause", damaged->message}});
     WEIR_TRY(store_.fall_back(*plan.restore));
   }
   own.push_back(std::to_string(store_.incarnation()));
@@ -328,8 +327,9 @@ result<reader_start> recovery_steps::start_of(source_connection& source, const v
   auto lost = "offsets " + std::to_string(start.position.next_offset) + " to " + std::to_string(earliest - 1) + " are gone";
   switch (v.source.gone) {
     case offset_policy::fail:
-      return error{errc::out_of_range, lost + " from the topic before they were read; set the source's policy for lost offsets to "
-                                              "'earliest' or 'latest' to go on without them"};
+      return error{errc::out_of_range, lost +
+                                           " from the topic before they were read; set the source's policy for lost offsets to "
+                                           "'earliest' or 'latest' to go on without them"};
     case offset_policy::earliest:
       start.position.next_offset = earliest;
       break;
@@ -374,9 +374,10 @@ result<> recovery_steps::bound(attempt_connections& c, recovered_job& job) {
       return success();
     }
     if (!spec_.continue_ended)
-      return error{errc::incompatible, "this job was run to the end of its input: all windows are closed and their results are out. "
-                                       "To go on with new input start with --continue (results of windows that were cut off by "
-                                       "the end come in parts); to process everything again use another store and another namespace"};
+      return error{errc::incompatible,
+                   "this job was run to the end of its input: all windows are closed and their results are out. "
+                   "To go on with new input start with --continue (results of windows that were cut off by "
+                   "the end come in parts); to process everything again use another store and another namespace"};
     if (bounded)
       WEIR_TRY(store_.set_fact(bound_fact, encode(stops)));
   } else if (fact && !fact->empty()) {

@@ -14,10 +14,10 @@ namespace weir {
 
 /// What an attempt opened on the outside; made anew for each and destroyed with it, tasks first.
 struct attempt_connections {
-  std::map<std::string, std::unique_ptr<source_connection>> sources;  ///< By connection name.
+  std::map<std::string, std::unique_ptr<source_connection>> sources; ///< By connection name.
   std::map<std::string, std::unique_ptr<sink_connection>> sinks;
-  std::map<std::string, std::string> clusters;  ///< Cluster id of connections with exactly-once sinks.
-  std::shared_ptr<epoch_publisher> publisher;   ///< Null without exactly-once sinks.
+  std::map<std::string, std::string> clusters; ///< Cluster id of connections with exactly-once sinks.
+  std::shared_ptr<epoch_publisher> publisher;  ///< Null without exactly-once sinks.
 };
 
 /// Where a partition begins.
@@ -31,12 +31,12 @@ struct reader_start {
 /// What recovery decided and found: everything the graph is built from.
 struct recovered_job {
   std::uint64_t next = 1;
-  std::uint64_t restored = 0;  ///< Checkpoint restored from; 0: none.
+  std::uint64_t restored = 0; ///< Checkpoint restored from; 0: none.
   std::map<participant_id, contribution> contributions;
-  std::map<std::string, std::map<std::int32_t, reader_start>> readers;      ///< Source vertex -> partition.
-  std::map<std::string, topic_description> destinations;                    ///< Sink vertex -> its topic.
+  std::map<std::string, std::map<std::int32_t, reader_start>> readers; ///< Source vertex -> partition.
+  std::map<std::string, topic_description> destinations;               ///< Sink vertex -> its topic.
   std::string job_state;
-  bool nothing_new = false;  ///< The bounded run had ended and there is no new input.
+  bool nothing_new = false; ///< The bounded run had ended and there is no new input.
 };
 
 /// The blocking steps of a start (design sections 7 and 8), in their order. On the supervisor's thread.
@@ -68,7 +68,7 @@ class recovery_steps {
   job_store& store_;
   std::shared_ptr<job_shared> shared_;
   logger log_;
-  std::optional<checkpoint_manifest> manifest_;  ///< The one restored from.
+  std::optional<checkpoint_manifest> manifest_; ///< The one restored from.
 };
 
 } // namespace weir

@@ -78,7 +78,7 @@ class caf_runtime final : public runtime {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<job_end> ends_;
-  std::unique_ptr<caf::actor_system> system_;  ///< Last: actors use what is above.
+  std::unique_ptr<caf::actor_system> system_; ///< Last: actors use what is above.
 };
 
 /// Whether the job can work within its memory limit at all. The shares are those of recovery_steps and job_graph.
@@ -93,8 +93,8 @@ result<> fits(const job_spec& spec) {
     return success();
   return error{errc::memory_limit, "job '" + spec.plan.job + "' needs " + std::to_string(needed >> 20) + " MiB (" +
                                        std::to_string(tasks) + " tasks, " + std::to_string(connections) +
-                                       " connections), memory.limit is " + std::to_string(spec.memory_limit >> 20) + " MiB: " +
-                                       std::to_string((needed - spec.memory_limit) >> 20) +
+                                       " connections), memory.limit is " + std::to_string(spec.memory_limit >> 20) +
+                                       " MiB: " + std::to_string((needed - spec.memory_limit) >> 20) +
                                        " MiB short. Raise memory.limit or lower the parallelism"};
 }
 

@@ -6,20 +6,20 @@
 namespace weir {
 
 struct store_options {
-  job_store* store = nullptr;  ///< Outlives the actor; nobody else calls it meanwhile.
+  job_store* store = nullptr; ///< Outlives the actor; nobody else calls it meanwhile.
   std::shared_ptr<job_shared> shared;
   caf::actor supervisor;
-  std::size_t outbox_limit = 0;  ///< Bytes on disk at which sinks pause.
+  std::size_t outbox_limit = 0; ///< Bytes on disk at which sinks pause.
 };
 
 /// The one writer of a job's store (detached: every call may block on the disk). Staging and completing go before the next
 /// slice of applying, because a slice is a message behind them in the mailbox.
 struct store_state {
   store_options options;
-  std::vector<caf::actor> tasks;  ///< Told what is applied.
-  std::vector<caf::actor> sinks;  ///< Told when the outbox is full.
+  std::vector<caf::actor> tasks; ///< Told what is applied.
+  std::vector<caf::actor> sinks; ///< Told when the outbox is full.
   bool failed = false;
-  bool applying = false;  ///< A `run` to itself is under way.
+  bool applying = false; ///< A `run` to itself is under way.
   bool outbox_full = false;
   std::uint64_t applied = 0;
   static inline const char* name = "weir.store";

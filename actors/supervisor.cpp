@@ -9,9 +9,9 @@ namespace {
 struct attempt_end {
   job_phase phase = job_phase::failed;
   std::optional<error> cause;
-  bool made_progress = false;     ///< A checkpoint completed: the back-off begins anew.
-  bool partitions_grew = false;   ///< Drained on purpose: start again at once with all partitions.
-  std::uint64_t unpublished = 0;  ///< Final checkpoint whose output is not out.
+  bool made_progress = false;    ///< A checkpoint completed: the back-off begins anew.
+  bool partitions_grew = false;  ///< Drained on purpose: start again at once with all partitions.
+  std::uint64_t unpublished = 0; ///< Final checkpoint whose output is not out.
 };
 
 /// Failures that no restart of this process can mend.
@@ -25,7 +25,7 @@ bool is_terminal(errc code) {
     case errc::invalid_config:
     case errc::invalid_graph:
     case errc::memory_limit:
-    case errc::unknown_outcome:  // Of the store: never reopen to look.
+    case errc::unknown_outcome: // Of the store: never reopen to look.
     case errc::cancelled:
       return true;
     default:
@@ -88,8 +88,10 @@ class supervisor {
         log_.error("the job failed too often in a row", {{"failures", failures}, {"cause", end.cause->message}});
         return end;
       }
-      log_.warning("the job failed and restarts from the last complete checkpoint",
-                   {{"failure", failures}, {"of", spec_.restart.max_attempts}, {"backoff_ms", backoff.count() / 1000}, {"cause", end.cause->message}});
+      log_.warning("the job failed and restarts from the last complete checkpoint", {{"failure", failures},
+                                                                                     {"of", spec_.restart.max_attempts},
+                                                                                     {"backoff_ms", backoff.count() / 1000},
+                                                                                     {"cause", end.cause->message}});
       options_.shared->set_phase(job_phase::waiting, "restarting after: " + end.cause->message);
       options_.shared->restarts.fetch_add(1);
       if (options_.shared->wait_for_stop(backoff)) {
@@ -150,9 +152,7 @@ class supervisor {
         options_.shared->set_phase(job_phase::stopping, "taking the last checkpoint");
       self_->send(actors.coordinator, msg::drain{});
     };
-    auto settle = [&] {
-      done = final_checkpoint != 0 && (!outputs || published >= final_checkpoint);
-    };
+    auto settle = [&] { done = final_checkpoint != 0 && (!outputs || published >= final_checkpoint); };
     auto running = [&] {
       options_.shared->set_phase(job_phase::running, "");
       self_->send(actors.coordinator, checkpoint_audience{actors.readers, actors.tasks, actors.publisher});
@@ -197,21 +197,23 @@ class supervisor {
           [&](const caf::down_msg& m) {
             end.cause = error{errc::internal, "an actor of the job ended by itself: " + self_->system().render(m.reason)};
           },
-          caf::after(std::chrono::milliseconds(200)) >> [&] {
-            if (gave_up(final_checkpoint)) {
-              end.unpublished = final_checkpoint;
-              done = final_checkpoint != 0;
-              if (!done)
-                end.cause = error{errc::cancelled, "no last checkpoint within the shutdown time-out; the last complete one counts"};
-            }
-            if (!draining && system_clock().monotonic() >= next_look) {
-              next_look = system_clock().monotonic() + partition_interval;
-              if (partitions_grew(connections)) {
-                end.partitions_grew = true;
-                drain();
-              }
-            }
-          });
+          caf::after(std::chrono::milliseconds(200)) >>
+              [&] {
+                if (gave_up(final_checkpoint)) {
+                  end.unpublished = final_checkpoint;
+                  done = final_checkpoint != 0;
+                  if (!done)
+                    end.cause =
+                        error{errc::cancelled, "no last checkpoint within the shutdown time-out; the last complete one counts"};
+                }
+                if (!draining && system_clock().monotonic() >= next_look) {
+                  next_look = system_clock().monotonic() + partition_interval;
+                  if (partitions_grew(connections)) {
+                    end.partitions_grew = true;
+                    drain();
+                  }
+                }
+              });
     }
     if (end.cause)
       return end;
@@ -274,8 +276,6 @@ class supervisor {
 
 } // namespace
 
-void supervisor_actor(caf::blocking_actor* self, supervisor_options options) {
-  supervisor(self, std::move(options)).run();
-}
+void supervisor_actor(caf::blocking_actor* self, supervisor_options options) { supervisor(self, std::move(options)).run(); }
 
 } // namespace weir

@@ -6,9 +6,9 @@
 namespace weir {
 
 struct supervisor_options {
-  const job_spec* spec = nullptr;  ///< Outlives the actor.
+  const job_spec* spec = nullptr; ///< Outlives the actor.
   std::shared_ptr<job_shared> shared;
-  std::function<void(job_end)> ended;  ///< Called once, last.
+  std::function<void(job_end)> ended; ///< Called once, last.
 };
 
 /// Runs one job (a blocking actor, on a thread of its own): recovers, builds the graph, watches it, restarts it from the last

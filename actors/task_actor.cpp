@@ -24,9 +24,7 @@ void task_state_of_actor::decline(std::uint64_t checkpoint, const std::string& w
   self->send(options.coordinator, msg::decline{checkpoint, options.who, why});
 }
 
-void task_state_of_actor::finished() {
-  self->send(options.supervisor, msg::finished{options.who});
-}
+void task_state_of_actor::finished() { self->send(options.supervisor, msg::finished{options.who}); }
 
 void task_state_of_actor::fail(const error& e) {
   failed = true;
@@ -118,7 +116,7 @@ caf::behavior task_actor(caf::stateful_actor<task_state_of_actor>* self, task_op
           s.core->on_time(now);
           s.options.shared->activity.store(true, std::memory_order_relaxed);
         } else {
-          s.timer.reset();  // Woken early or for something else: schedule anew below.
+          s.timer.reset(); // Woken early or for something else: schedule anew below.
         }
         if (auto* direct = dynamic_cast<direct_sink*>(s.core->sink())) {
           if (auto r = direct->retry(); !r)

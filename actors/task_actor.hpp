@@ -12,7 +12,7 @@ struct task_options {
   caf::actor coordinator;
   caf::actor store;
   const channel_transport* transport = nullptr;
-  std::atomic<std::int64_t>* watermark = nullptr;  ///< Slot of this attempt.
+  std::atomic<std::int64_t>* watermark = nullptr; ///< Slot of this attempt.
 };
 
 /// The actor of an operator task or a sink writer: carries messages between channels, store, coordinator and its task_core.
@@ -21,7 +21,7 @@ struct task_state_of_actor : task_host {
   task_options options;
   std::map<std::uint32_t, upstream> inputs;
   std::unique_ptr<task_core> core;
-  std::map<std::uint32_t, std::size_t> credits;  ///< Gathered in a turn, returned at its end.
+  std::map<std::uint32_t, std::size_t> credits; ///< Gathered in a turn, returned at its end.
   bool running = false;
   bool failed = false;
   std::optional<timestamp> timer;

@@ -4,15 +4,15 @@
 //
 // WEIR_NEXMARK names a file of Nexmark events, one a line; default: the sample of the tests.
 #include <benchmark/benchmark.h>
+#include <simdjson.h>
 #include <boost/json.hpp>
 #include <boost/json/basic_parser_impl.hpp>
 #include <cstdlib>
 #include <fstream>
-#include <simdjson.h>
-#include "benchmarks/nexmark.hpp"
 #include <weir/record/detail/json_failure.hpp>
 #include <weir/record/json.hpp>
 #include <weir/record/time_text.hpp>
+#include "benchmarks/nexmark.hpp"
 
 namespace {
 

@@ -2,9 +2,9 @@
 // decode three fields of a bid, filter, count. Ends after N records and prints one line of JSON.
 //
 //     kafka_bare --brokers HOST:PORT --topic T --records N
+#include <weir/record/json.hpp>
 #include "benchmarks/kafka_tools.hpp"
 #include "benchmarks/nexmark.hpp"
-#include <weir/record/json.hpp>
 
 int main(int argc, char** argv) {
   const bench::arguments args(argc, argv);

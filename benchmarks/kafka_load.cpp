@@ -4,12 +4,12 @@
 //
 // bid: Nexmark events, the lines of --events FILE in turn (default: the sample of the tests). order: orders of the running
 // example, 10 s of event time per 1,000. ping: a number and the send time, for latencies. --rate 0: as fast as it goes.
-#include "benchmarks/kafka_tools.hpp"
 #include <fstream>
 #include <functional>
 #include <thread>
 #include <weir/record/json.hpp>
 #include <weir/record/time_text.hpp>
+#include "benchmarks/kafka_tools.hpp"
 
 namespace {
 
@@ -28,16 +28,16 @@ using make_record = std::function<void(std::int64_t i, std::string& key, std::st
 
 make_record maker(const std::string& kind, const bench::arguments& args) {
   if (kind == "bid")
-    return [lines = read_lines(args.text("events", WEIR_SOURCE_DIR "/tests/data/nexmark.jsonl"))](std::int64_t i, std::string& key,
-                                                                                                   std::string& value) {
+    return [lines = read_lines(args.text("events", WEIR_SOURCE_DIR "/tests/data/nexmark.jsonl"))](
+               std::int64_t i, std::string& key, std::string& value) {
       key = std::to_string(i);
       value = lines[static_cast<std::size_t>(i) % lines.size()];
     };
   if (kind == "order")
     return [](std::int64_t i, std::string& key, std::string& value) {
       key = "c-" + std::to_string(i * 7919 % 10'000);
-      value = R"({"order_id":)" + std::to_string(i) + R"(,"customer":")" + key + R"(","amount_cents":)" + std::to_string(i % 5000) +
-              R"(,"at":")";
+      value = R"({"order_id":)" + std::to_string(i) + R"(,"customer":")" + key + R"(","amount_cents":)" +
+              std::to_string(i % 5000) + R"(,"at":")";
       weir::format_timestamp({1'767'225'600'000'000 + i * 10'000}, value);
       value += "\"}";
     };

@@ -2,14 +2,14 @@
 // after 30 s without one (then with what came). The first --skip records are start-up and do not count.
 //
 //     kafka_probe --brokers HOST:PORT --topic T --records N [--skip N] [--committed 1]
-#include "benchmarks/kafka_tools.hpp"
 #include <weir/record/json.hpp>
+#include "benchmarks/kafka_tools.hpp"
 
 int main(int argc, char** argv) {
   const bench::arguments args(argc, argv);
   bench::stop_on_signal();
-  auto* consumer = bench::make_client(RD_KAFKA_CONSUMER,
-                                      bench::consumer_settings(args.text("brokers"), args.number("committed", "1") != 0));
+  auto* consumer =
+      bench::make_client(RD_KAFKA_CONSUMER, bench::consumer_settings(args.text("brokers"), args.number("committed", "1") != 0));
   bench::assign_all(consumer, args.text("topic"), RD_KAFKA_OFFSET_END);
   std::puts("ready");
   std::fflush(stdout);

@@ -1,15 +1,15 @@
 #pragma once
 // What the Kafka benchmarks share: arguments, librdkafka's settings as Weir uses them, latencies, CPU seconds.
+#include <librdkafka/rdkafka.h>
+#include <sys/resource.h>
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <librdkafka/rdkafka.h>
 #include <map>
 #include <string>
-#include <sys/resource.h>
 #include <vector>
 #include <weir/record/describe.hpp>
 
@@ -112,8 +112,12 @@ inline int assign_all(rd_kafka_t* consumer, const std::string& topic, std::int64
 }
 
 inline std::map<std::string, std::string> consumer_settings(const std::string& brokers, bool committed) {
-  return {{"bootstrap.servers", brokers}, {"group.id", "weir-bench"},      {"enable.auto.commit", "false"},
-          {"enable.auto.offset.store", "false"}, {"check.crcs", "true"},   {"enable.partition.eof", "true"},
+  return {{"bootstrap.servers", brokers},
+          {"group.id", "weir-bench"},
+          {"enable.auto.commit", "false"},
+          {"enable.auto.offset.store", "false"},
+          {"check.crcs", "true"},
+          {"enable.partition.eof", "true"},
           {"isolation.level", committed ? "read_committed" : "read_uncommitted"}};
 }
 

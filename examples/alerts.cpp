@@ -1,6 +1,6 @@
 // Says once when a sensor has been silent for a minute of event time, and when it is back: state and timers.
-#include "services/weir/program.hpp"
 #include <weir/weir.hpp>
+#include "services/weir/program.hpp"
 
 using namespace std::chrono_literals;
 

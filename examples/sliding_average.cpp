@@ -1,6 +1,6 @@
 // The mean and the extremes of each sensor over the last minute, every ten seconds.
-#include "services/weir/program.hpp"
 #include <weir/weir.hpp>
+#include "services/weir/program.hpp"
 
 using namespace std::chrono_literals;
 
@@ -46,5 +46,6 @@ weir::job make_sliding_average(const settings& c) {
 // [graph]
 
 int main(int argc, char** argv) {
-  return weir::main(argc, argv, {.services = {weir::service("sliding-average", "Means of the last minute.", table(), make_sliding_average)}});
+  return weir::main(argc, argv,
+                    {.services = {weir::service("sliding-average", "Means of the last minute.", table(), make_sliding_average)}});
 }

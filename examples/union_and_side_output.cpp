@@ -1,6 +1,6 @@
 // Payments of two topics in one stream; large ones also go to a topic of their own, broken ones to dead letters.
-#include "services/weir/program.hpp"
 #include <weir/weir.hpp>
+#include "services/weir/program.hpp"
 
 struct payment {
   std::string account;

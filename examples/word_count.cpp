@@ -1,7 +1,7 @@
 // Counts words per minute.
-#include "services/weir/program.hpp"
 #include <sstream>
 #include <weir/weir.hpp>
+#include "services/weir/program.hpp"
 
 using namespace std::chrono_literals;
 
@@ -41,7 +41,9 @@ weir::job make_word_count(const settings& c) {
       .key_by([](const std::string& word) { return word; })
       .window("per-minute", weir::tumbling{1min})
       .aggregate(weir::count())
-      .map([](const auto& w) { return word_total{w.key, w.start, w.template get<0>()}; })
+      .map([](const auto& w) {
+        return word_total{w.key, w.start, w.template get<0>()};
+      })
       .sink("counts", weir::topic<word_total>{c.output}, weir::key{&word_total::word});
   return job;
 }

@@ -1,12 +1,12 @@
 // The jobs that are raced against the bare loops: a user's program like any other.
-#include "benchmarks/nexmark.hpp"
-#include "services/weir/program.hpp"
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <weir/config/setting.hpp>
 #include <weir/graph/job.hpp>
+#include "benchmarks/nexmark.hpp"
+#include "services/weir/program.hpp"
 
 namespace {
 
@@ -72,8 +72,7 @@ weir::job make_relay(const relay_settings& c) {
   weir::source_options from;
   from.start = weir::start_latest{};
   weir::job job{"relay"};
-  job.source("in", weir::topic<ping>{c.input}, from)
-      .sink("out", weir::topic<ping>{c.output}, {.guarantee = c.guarantee});
+  job.source("in", weir::topic<ping>{c.input}, from).sink("out", weir::topic<ping>{c.output}, {.guarantee = c.guarantee});
   return job;
 }
 

@@ -59,7 +59,8 @@ const settings_of<checkpoint_config>& checkpoint_table() {
 const settings_of<restart_config>& restart_table() {
   static const auto table = [] {
     settings_of<restart_config> t;
-    t.add("initial_backoff", &restart_config::initial_backoff, "Wait before the first restart after a failure; doubles each time.",
+    t.add("initial_backoff", &restart_config::initial_backoff,
+          "Wait before the first restart after a failure; doubles each time.",
           {.bounds = between(1ms, 1h), .environment = "WEIR_RESTART_INITIAL_BACKOFF"});
     t.add("max_backoff", &restart_config::max_backoff, "Longest wait between two restarts.",
           {.bounds = between(1ms, 24h), .environment = "WEIR_RESTART_MAX_BACKOFF"});
@@ -248,7 +249,8 @@ void add_delivery(settings_of<kafka_connection_config>& t) {
         {.bounds = between(0ms, 1min), .trade_off = "More throughput for more latency."});
   t.add("compression", &c::compression, "none, gzip, snappy, lz4 or zstd.",
         {.trade_off = "Less network and broker disk for more processor time."});
-  t.add("topic.partitions", &c::topic_partitions, "Partitions of topics that Weir creates when the job does not say; 0: the broker's default.",
+  t.add("topic.partitions", &c::topic_partitions,
+        "Partitions of topics that Weir creates when the job does not say; 0: the broker's default.",
         {.bounds = between(0, 1'000'000)});
   t.add("topic.replication", &c::topic_replication, "Replication factor of topics that Weir creates; 0: the broker's default.",
         {.bounds = between(0, 100)});

@@ -7,7 +7,7 @@ namespace weir {
 
 /// An object at the top of the configuration and the settings in it.
 struct config_section {
-  std::string name;  ///< Empty: the top itself.
+  std::string name; ///< Empty: the top itself.
   std::string sentence;
   const settings_table* table = nullptr;
   /// Writes the values of the section into the configuration.

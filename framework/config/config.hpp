@@ -61,7 +61,7 @@ struct service_config {
   std::string name;
   std::string type;
   setting_values settings;
-  std::size_t index = 0;  ///< Position in the file, for JSON pointers.
+  std::size_t index = 0; ///< Position in the file, for JSON pointers.
 };
 
 /// A configuration that was read and checked.
@@ -88,9 +88,9 @@ struct service_description {
 
 /// One thing that is wrong, where.
 struct config_problem {
-  std::string pointer;  ///< JSON pointer; empty: the whole file.
+  std::string pointer; ///< JSON pointer; empty: the whole file.
   std::string message;
-  unsigned line = 0;  ///< From 1; 0: not in the file.
+  unsigned line = 0; ///< From 1; 0: not in the file.
   unsigned column = 0;
 };
 

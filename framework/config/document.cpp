@@ -50,7 +50,7 @@ class position_scanner {
       if (!seen.insert(key).second)
         problems_.push_back({member, "the key '" + key + "' is written twice", at.line, at.column});
       skip();
-      next();  // ':'
+      next(); // ':'
       value(member);
       comma();
     }

@@ -17,9 +17,9 @@ struct text_position {
 /// A parsed configuration and where its values stand.
 struct json_document {
   boost::json::value root;
-  std::map<std::string, text_position> positions;  ///< By JSON pointer; values that came by override are absent.
-  std::set<std::string> loose;     ///< Pointers whose value came as plain text: numbers and booleans may be strings.
-  std::set<std::string> verbatim;  ///< Pointers whose value came from the environment: nothing in it is substituted.
+  std::map<std::string, text_position> positions; ///< By JSON pointer; values that came by override are absent.
+  std::set<std::string> loose;    ///< Pointers whose value came as plain text: numbers and booleans may be strings.
+  std::set<std::string> verbatim; ///< Pointers whose value came from the environment: nothing in it is substituted.
 };
 
 /// Parses JSON with comments and trailing commas, at most 32 deep. Problems: no JSON, and every key written twice.

@@ -137,12 +137,12 @@ class config_loader {
       if (type == nullptr)
         continue;
       static constexpr std::string_view reserved[] = {"type"};
-      out_.value.connections.push_back(
-          settings_of_connection(name, *type, group(*entry, pointer, *type->table, reserved, true)));
+      out_.value.connections.push_back(settings_of_connection(name, *type, group(*entry, pointer, *type->table, reserved, true)));
     }
   }
 
-  static connection_settings settings_of_connection(const std::string& name, const connection_type& type, const setting_values& values) {
+  static connection_settings settings_of_connection(const std::string& name, const connection_type& type,
+                                                    const setting_values& values) {
     connection_settings out{name, type.name, {}, {}};
     for (const auto& s : type.table->all()) {
       auto given = values.find(s.name);
@@ -153,7 +153,8 @@ class config_loader {
         out.options[key] = *text;
       else if (const auto* flag = std::get_if<bool>(&value))
         out.options[key] = *flag ? "true" : "false";
-      else if (const auto* number = std::get_if<std::int64_t>(&value); number != nullptr && (*number != 0 || s.min > 0 || s.type == setting_type::time_span))
+      else if (const auto* number = std::get_if<std::int64_t>(&value);
+               number != nullptr && (*number != 0 || s.min > 0 || s.type == setting_type::time_span))
         out.options[key] = format_amount(s.type, *number);
       else if (const auto* map = std::get_if<std::map<std::string, std::string>>(&value))
         out.properties = *map;
@@ -256,7 +257,7 @@ loaded_config read_config(std::string_view text, std::span<const service_descrip
   loaded_config out;
   auto doc = parse_document(text, out.problems);
   if (!out.ok() && out.problems.front().pointer.empty())
-    return out;  // No JSON: nothing more can be said.
+    return out; // No JSON: nothing more can be said.
   if (doc.root.is_object())
     for (const auto& section : config_sections())
       for (const auto& s : section.table->all())

@@ -6,21 +6,30 @@ namespace {
 
 std::string form_of(const setting& s) {
   switch (s.type) {
-    case setting_type::text: return s.secret ? "secret" : "string";
-    case setting_type::name: return "name";
-    case setting_type::integer: return "integer";
-    case setting_type::boolean: return "true or false";
-    case setting_type::time_span: return "duration";
-    case setting_type::bytes: return "size";
+    case setting_type::text:
+      return s.secret ? "secret" : "string";
+    case setting_type::name:
+      return "name";
+    case setting_type::integer:
+      return "integer";
+    case setting_type::boolean:
+      return "true or false";
+    case setting_type::time_span:
+      return "duration";
+    case setting_type::bytes:
+      return "size";
     case setting_type::choice: {
       std::string out;
       for (const auto& c : s.choices)
         out += (out.empty() ? "`" : ", `") + c + "`";
       return out;
     }
-    case setting_type::topic: return "topic";
-    case setting_type::start: return "start position";
-    case setting_type::text_map: return "object of strings";
+    case setting_type::topic:
+      return "topic";
+    case setting_type::start:
+      return "start position";
+    case setting_type::text_map:
+      return "object of strings";
   }
   return "";
 }
@@ -50,7 +59,8 @@ void table(std::string& out, const std::string& prefix, const settings_table& se
       notes += " Environment: `" + s.environment + "`.";
     if (s.effect == change_effect::fixed)
       notes += " Fixed for the life of a store.";
-    out += "| `" + prefix + s.name + "` | " + form_of(s) + bounds_of(s) + " | " + default_of(s) + " | " + s.sentence + notes + " |\n";
+    out += "| `" + prefix + s.name + "` | " + form_of(s) + bounds_of(s) + " | " + default_of(s) + " | " + s.sentence + notes +
+           " |\n";
   }
   out += "\n";
 }
@@ -102,14 +112,18 @@ std::string config_reference(std::span<const service_description> types) {
       out += section.sentence + "\n\n";
     table(out, section.name.empty() ? "/" : "/" + section.name + "/", *section.table);
   }
-  out += "## connections\n\nBrokers and logs that services use, by name: `\"connections\": {\"main\": {\"type\": …}}`. Dots are part "
-         "of a setting's name: `\"tls.ca\": \"/etc/ssl/kafka.pem\"`.\n\n";
+  out +=
+      "## connections\n\nBrokers and logs that services use, by name: `\"connections\": {\"main\": {\"type\": …}}`. Dots are "
+      "part "
+      "of a setting's name: `\"tls.ca\": \"/etc/ssl/kafka.pem\"`.\n\n";
   for (const auto& t : connection_types()) {
     out += "### Type `" + t.name + "`\n\n" + t.sentence + "\n\n";
     table(out, "", *t.table);
   }
-  out += "## services\n\nWhat is to run: `\"services\": [{\"name\": …, \"type\": …, \"settings\": {…}}]`. The `name` is the name of the job, of "
-         "its folder in the store and part of its transactional ids: it is unique in the file, and another name is another job.\n\n";
+  out +=
+      "## services\n\nWhat is to run: `\"services\": [{\"name\": …, \"type\": …, \"settings\": {…}}]`. The `name` is the name of "
+      "the job, of "
+      "its folder in the store and part of its transactional ids: it is unique in the file, and another name is another job.\n\n";
   for (const auto& t : types) {
     out += "### Type `" + t.name + "`\n\n" + t.sentence + "\n\n";
     table(out, "", *t.settings);

@@ -28,17 +28,20 @@ json::object form_of(const setting& s) {
       if (s.secret)
         return string_schema("^(\\$\\{(env|file):[^}]*\\})+$");
       return {{"type", "string"}, {"minLength", 1}};
-    case setting_type::name: return either({string_schema("^[A-Za-z0-9._-]{1,64}$"), substitution()});
+    case setting_type::name:
+      return either({string_schema("^[A-Za-z0-9._-]{1,64}$"), substitution()});
     case setting_type::integer: {
       json::object number{{"type", "integer"}, {"minimum", s.min}};
       if (s.max != std::numeric_limits<std::int64_t>::max())
         number["maximum"] = s.max;
       return either({number, substitution()});
     }
-    case setting_type::boolean: return either({json::object{{"type", "boolean"}}, substitution()});
+    case setting_type::boolean:
+      return either({json::object{{"type", "boolean"}}, substitution()});
     case setting_type::time_span:
       return either({string_schema("^(0|([0-9]+d)?([0-9]+h)?([0-9]+m(in)?)?([0-9]+s)?([0-9]+ms)?([0-9]+us)?)$"), substitution()});
-    case setting_type::bytes: return either({string_schema("^[0-9]+(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)?$"), substitution()});
+    case setting_type::bytes:
+      return either({string_schema("^[0-9]+(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)?$"), substitution()});
     case setting_type::choice: {
       json::array words;
       for (const auto& c : s.choices)
@@ -104,13 +107,13 @@ json::object services_schema(std::span<const service_description> types) {
     setting name;
     name.type = setting_type::name;
     name.sentence = "Name of the job, of its folder in the store and of its transactional ids; unique in the file.";
-    forms.push_back(json::object{{"description", t.sentence},
-                                 {"type", "object"},
-                                 {"additionalProperties", false},
-                                 {"required", required},
-                                 {"properties", json::object{{"name", schema_of(name)},
-                                                             {"type", json::object{{"const", t.name}}},
-                                                             {"settings", settings}}}});
+    forms.push_back(json::object{
+        {"description", t.sentence},
+        {"type", "object"},
+        {"additionalProperties", false},
+        {"required", required},
+        {"properties",
+         json::object{{"name", schema_of(name)}, {"type", json::object{{"const", t.name}}}, {"settings", settings}}}});
   }
   return {{"description", "What is to run."}, {"type", "array"}, {"minItems", 1}, {"items", json::object{{"anyOf", forms}}}};
 }

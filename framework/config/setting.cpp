@@ -16,9 +16,12 @@ std::string fallback_text(setting_type type, const setting_value& value) {
       const auto& text = std::get<std::string>(value);
       return text.empty() ? std::string{} : quoted(text);
     }
-    case setting_type::integer: return std::to_string(std::get<std::int64_t>(value));
-    case setting_type::boolean: return std::get<bool>(value) ? "true" : "false";
-    case setting_type::time_span: return quoted(format_duration(duration{std::get<std::int64_t>(value)}));
+    case setting_type::integer:
+      return std::to_string(std::get<std::int64_t>(value));
+    case setting_type::boolean:
+      return std::get<bool>(value) ? "true" : "false";
+    case setting_type::time_span:
+      return quoted(format_duration(duration{std::get<std::int64_t>(value)}));
     case setting_type::bytes:
       return quoted(format_byte_size({static_cast<std::uint64_t>(std::get<std::int64_t>(value))}));
     case setting_type::topic: {
@@ -35,7 +38,8 @@ std::string fallback_text(setting_type type, const setting_value& value) {
         return "\"latest\"";
       return std::holds_alternative<start_group>(start) ? "\"group\"" : "";
     }
-    case setting_type::text_map: return {};
+    case setting_type::text_map:
+      return {};
   }
   return {};
 }

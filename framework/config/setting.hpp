@@ -17,11 +17,11 @@ namespace weir {
 
 /// What a setting is written as in the configuration.
 enum class setting_type : std::uint8_t {
-  text,      ///< A string, not empty.
-  name,      ///< 1 to 64 of A-Z a-z 0-9 . _ -: becomes part of identifiers and paths.
+  text, ///< A string, not empty.
+  name, ///< 1 to 64 of A-Z a-z 0-9 . _ -: becomes part of identifiers and paths.
   integer,
   boolean,
-  time_span,  ///< A duration, "250ms"; held in microseconds.
+  time_span, ///< A duration, "250ms"; held in microseconds.
   bytes,     ///< "64MiB".
   choice,    ///< One of the listed words.
   topic,     ///< {"connection": "main", "topic": "orders"}
@@ -31,8 +31,8 @@ enum class setting_type : std::uint8_t {
 
 /// What a change of the setting takes.
 enum class change_effect : std::uint8_t {
-  restart,  ///< Takes effect at the next start, from the last checkpoint.
-  fixed,    ///< Part of the identity of stored state or published output: fixed for the life of a store.
+  restart, ///< Takes effect at the next start, from the last checkpoint.
+  fixed,   ///< Part of the identity of stored state or published output: fixed for the life of a store.
 };
 
 /// One setting: everything the loader, the JSON Schema and the reference page need to know of it.
@@ -41,14 +41,14 @@ struct setting {
   std::string sentence;
   setting_type type = setting_type::text;
   bool required = false;
-  bool secret = false;        ///< Only by ${env:…} or ${file:…}; never shown.
-  std::string fallback;       ///< The default as JSON text; empty: none.
-  std::int64_t min = 0;       ///< Of integers, microseconds or bytes, inclusive.
+  bool secret = false;  ///< Only by ${env:…} or ${file:…}; never shown.
+  std::string fallback; ///< The default as JSON text; empty: none.
+  std::int64_t min = 0; ///< Of integers, microseconds or bytes, inclusive.
   std::int64_t max = std::numeric_limits<std::int64_t>::max();
   std::vector<std::string> choices;
-  std::string environment;    ///< The variable that overrides it; empty: none.
+  std::string environment; ///< The variable that overrides it; empty: none.
   change_effect effect = change_effect::restart;
-  std::string trade_off;      ///< What more and less of it costs, or what a crash does; may be empty.
+  std::string trade_off; ///< What more and less of it costs, or what a crash does; may be empty.
 };
 
 /// A value after reading and checking. Integers hold integers, microseconds or bytes.
@@ -76,7 +76,7 @@ struct setting_options {
   change_effect effect = change_effect::restart;
   std::string environment = {};
   bool secret = false;
-  bool name = false;  ///< A string of the form setting_type::name.
+  bool name = false; ///< A string of the form setting_type::name.
 };
 
 /// A rule between settings that is broken: which setting and why.
@@ -127,13 +127,14 @@ class settings_of : public settings_table {
       if (value == T{}.*member)
         fallback = word;
     }
-    return bind(std::move(name), std::move(sentence), std::move(o), setting_type::choice, setting_value{fallback},
-                [member, words](T& t, const setting_value& v) {
-                  for (const auto& [word, value] : words)
-                    if (word == std::get<std::string>(v))
-                      t.*member = value;
-                },
-                std::move(choices));
+    return bind(
+        std::move(name), std::move(sentence), std::move(o), setting_type::choice, setting_value{fallback},
+        [member, words](T& t, const setting_value& v) {
+          for (const auto& [word, value] : words)
+            if (word == std::get<std::string>(v))
+              t.*member = value;
+        },
+        std::move(choices));
   }
 
   /// A rule between settings; called only when every setting is right by itself. None: the rule holds.

@@ -8,8 +8,8 @@ namespace weir {
 /// A string of the configuration after substitution.
 struct substituted {
   std::string text;
-  bool any = false;      ///< Something was substituted: `text` must not be shown, the string as written may.
-  bool literal = false;  ///< Part of the text stands in the file itself (also a default): not allowed for a secret.
+  bool any = false;     ///< Something was substituted: `text` must not be shown, the string as written may.
+  bool literal = false; ///< Part of the text stands in the file itself (also a default): not allowed for a secret.
 };
 
 /// Replaces ${env:X}, ${env:X:-default} (also when X is empty) and ${file:/path} (one line break at the end is cut);

@@ -12,14 +12,20 @@ namespace json = boost::json;
 
 std::string kind_of(const json::value& v) {
   switch (v.kind()) {
-    case json::kind::null: return "null";
-    case json::kind::bool_: return "a boolean";
+    case json::kind::null:
+      return "null";
+    case json::kind::bool_:
+      return "a boolean";
     case json::kind::int64:
     case json::kind::uint64:
-    case json::kind::double_: return "a number";
-    case json::kind::string: return "a string";
-    case json::kind::array: return "an array";
-    case json::kind::object: return "an object";
+    case json::kind::double_:
+      return "a number";
+    case json::kind::string:
+      return "a string";
+    case json::kind::array:
+      return "an array";
+    case json::kind::object:
+      return "an object";
   }
   return "something else";
 }
@@ -171,8 +177,9 @@ std::optional<setting_value> value_reader::quantity(const json::value& v, const 
     cause = b.err();
   }
   // What was substituted is not shown: it may be a secret that was put in the wrong place.
-  problem(pointer, !t->substituted ? cause.message
-                                   : "'" + t->written + "' does not hold " + (time ? "a duration such as 250ms" : "a size such as 64MiB"));
+  problem(pointer, !t->substituted
+                       ? cause.message
+                       : "'" + t->written + "' does not hold " + (time ? "a duration such as 250ms" : "a size such as 64MiB"));
   return std::nullopt;
 }
 
@@ -219,7 +226,8 @@ std::optional<setting_value> value_reader::topic(const json::value& v, const std
 }
 
 std::optional<setting_value> value_reader::start(const json::value& v, const std::string& pointer) {
-  static constexpr const char* forms = R"(must be "earliest", "latest", "group", {"timestamp": TIME} or {"offsets": {PARTITION: OFFSET}})";
+  static constexpr const char* forms =
+      R"(must be "earliest", "latest", "group", {"timestamp": TIME} or {"offsets": {PARTITION: OFFSET}})";
   if (v.is_string()) {
     auto t = resolve(v, pointer, false, "a string");
     if (!t)
@@ -249,7 +257,8 @@ std::optional<setting_value> value_reader::start(const json::value& v, const std
     auto when = parse_timestamp(t->meant);
     if (when)
       return start_position{start_timestamp{*when}};
-    problem(at, t->substituted ? "'" + t->written + "' does not hold a time such as 2026-01-01T00:00:00Z" : "'" + t->written + "' is not a time such as 2026-01-01T00:00:00Z");
+    problem(at, t->substituted ? "'" + t->written + "' does not hold a time such as 2026-01-01T00:00:00Z"
+                               : "'" + t->written + "' is not a time such as 2026-01-01T00:00:00Z");
     return std::nullopt;
   }
   const auto* offsets = form == "offsets" ? first.value().if_object() : nullptr;
@@ -296,16 +305,24 @@ std::optional<setting_value> value_reader::text_map(const json::value& v, const 
 
 std::optional<setting_value> value_reader::read(const json::value& v, const std::string& pointer, const setting& s) {
   switch (s.type) {
-    case setting_type::integer: return integer(v, pointer, s);
-    case setting_type::boolean: return boolean(v, pointer, s);
+    case setting_type::integer:
+      return integer(v, pointer, s);
+    case setting_type::boolean:
+      return boolean(v, pointer, s);
     case setting_type::time_span:
-    case setting_type::bytes: return quantity(v, pointer, s);
-    case setting_type::choice: return word(v, pointer, s);
-    case setting_type::topic: return topic(v, pointer);
-    case setting_type::start: return start(v, pointer);
-    case setting_type::text_map: return text_map(v, pointer);
+    case setting_type::bytes:
+      return quantity(v, pointer, s);
+    case setting_type::choice:
+      return word(v, pointer, s);
+    case setting_type::topic:
+      return topic(v, pointer);
+    case setting_type::start:
+      return start(v, pointer);
+    case setting_type::text_map:
+      return text_map(v, pointer);
     case setting_type::text:
-    case setting_type::name: break;
+    case setting_type::name:
+      break;
   }
   auto t = text(v, pointer, s.secret);
   if (!t)

@@ -21,15 +21,19 @@ namespace weir {
 /// Where a source begins when no checkpoint says.
 struct start_earliest {};
 struct start_latest {};
-struct start_timestamp { timestamp at; };
-struct start_group {};                                          ///< The consumer group's committed offset, else earliest.
-struct start_offsets { std::map<std::int32_t, std::int64_t> by_partition; };  ///< Others: earliest.
+struct start_timestamp {
+  timestamp at;
+};
+struct start_group {}; ///< The consumer group's committed offset, else earliest.
+struct start_offsets {
+  std::map<std::int32_t, std::int64_t> by_partition;
+}; ///< Others: earliest.
 using start_position = std::variant<start_earliest, start_latest, start_timestamp, start_group, start_offsets>;
 
 struct topic_description {
   std::string topic;
   std::int32_t partitions = 0;
-  std::size_t max_record_bytes = 0;  ///< 0 = no limit of the topic.
+  std::size_t max_record_bytes = 0; ///< 0 = no limit of the topic.
   bool compacted = false;
 };
 
@@ -43,9 +47,9 @@ class record_consumer {
 struct poll_result {
   std::size_t records = 0;
   std::size_t bytes = 0;
-  std::int64_t next_offset = 0;  ///< Offset to go on from: behind the last record, also past gaps of control records.
-  bool at_end = false;           ///< The connector reported the partition's end at its high watermark (nothing hidden).
-  bool more = false;             ///< Poll again without waiting for the wake-up.
+  std::int64_t next_offset = 0; ///< Offset to go on from: behind the last record, also past gaps of control records.
+  bool at_end = false;          ///< The connector reported the partition's end at its high watermark (nothing hidden).
+  bool more = false;            ///< Poll again without waiting for the wake-up.
 };
 
 /// One partition from one offset on. One thread at a time (the partition reader actor); nothing here blocks.
@@ -109,7 +113,8 @@ class transactional_publisher {
   /// Begins a transaction and adds records; several calls before `commit`. An outcome other than done aborts it.
   virtual publish_report add(std::span<const output_record> records) = 0;
   /// Source offsets to commit in the same transaction, where the sources are on this connection.
-  virtual void set_group_offsets(const std::string& group, const std::map<std::pair<std::string, std::int32_t>, std::int64_t>& next) = 0;
+  virtual void set_group_offsets(const std::string& group,
+                                 const std::map<std::pair<std::string, std::int32_t>, std::int64_t>& next) = 0;
   /// Adds the marker and commits: visible whole or not at all. With no `add` before, publishes just the marker.
   virtual publish_report commit(const marker& m) = 0;
   /// Throws away what was added since the last commit.
@@ -134,7 +139,8 @@ class sink_connection {
   /// The partition of a key: the Java client's murmur2 on Kafka and on the log. Null keys spread evenly. Any thread.
   [[nodiscard]] virtual std::int32_t partition_for(std::optional<std::string_view> key, std::int32_t partitions) = 0;
   /// `id` as in design section 8: `<namespace>.<job>.<connection>.<index>`; markers go to `<namespace>.weir-markers`.
-  virtual result<std::unique_ptr<transactional_publisher>> open_publisher(const std::string& id, const std::string& marker_topic) = 0;
+  virtual result<std::unique_ptr<transactional_publisher>> open_publisher(const std::string& id,
+                                                                          const std::string& marker_topic) = 0;
   virtual result<std::unique_ptr<direct_producer>> open_direct(std::function<void()> wake) = 0;
 };
 
@@ -143,10 +149,11 @@ class connection {
  public:
   virtual ~connection() = default;
   [[nodiscard]] virtual const std::string& name() const = 0;
-  [[nodiscard]] virtual const std::string& type() const = 0;  ///< "log" or "kafka".
+  [[nodiscard]] virtual const std::string& type() const = 0; ///< "log" or "kafka".
   /// Identity of the cluster or log, kept with the outbox: output never goes to another one. May block.
   virtual result<std::string> cluster_id() = 0;
-  virtual result<std::unique_ptr<source_connection>> open_source(const std::string& group, std::size_t queue_bytes, const logger& log) = 0;
+  virtual result<std::unique_ptr<source_connection>> open_source(const std::string& group, std::size_t queue_bytes,
+                                                                 const logger& log) = 0;
   virtual result<std::unique_ptr<sink_connection>> open_sink(std::size_t queue_bytes, const logger& log) = 0;
 };
 
@@ -154,8 +161,8 @@ class connection {
 struct connection_settings {
   std::string name;
   std::string type;
-  std::map<std::string, std::string> options;     ///< "path" (log); "brokers", "tls.*", "sasl.*" … (kafka).
-  std::map<std::string, std::string> properties;  ///< librdkafka properties passed through; refused if they break a guarantee.
+  std::map<std::string, std::string> options;    ///< "path" (log); "brokers", "tls.*", "sasl.*" … (kafka).
+  std::map<std::string, std::string> properties; ///< librdkafka properties passed through; refused if they break a guarantee.
 };
 
 result<std::unique_ptr<connection>> make_log_connection(const connection_settings& s);

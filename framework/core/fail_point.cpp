@@ -1,3 +1,4 @@
+#include <unistd.h>
 #include <array>
 #include <atomic>
 #include <charconv>
@@ -5,7 +6,6 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <unistd.h>
 #include <weir/core/fail_point.hpp>
 #include <weir/core/fail_point_spec.hpp>
 #include <weir/core/suggest.hpp>
@@ -83,8 +83,8 @@ result<fail_order> parse_entry(std::string_view entry, std::span<const fail_poin
       return {errc::invalid_argument, "fail point '" + std::string(entry) + "': a delay is at most one day"};
     order.delay = std::chrono::milliseconds(ms);
   } else {
-    return {errc::invalid_argument, "fail point '" + std::string(entry) + "': '" + std::string(action) +
-                                        "' is none of kill, error, delay:MILLISECONDS"};
+    return {errc::invalid_argument,
+            "fail point '" + std::string(entry) + "': '" + std::string(action) + "' is none of kill, error, delay:MILLISECONDS"};
   }
   return order;
 }
@@ -134,9 +134,11 @@ result<> hit(fail_point point) {
     switch (a->order.action) {
       case fail_action::kill:
         ::kill(::getpid(), SIGKILL);
-        ::pause();  // The signal may be delivered to another thread first: this one must not go on.
+        ::pause(); // The signal may be delivered to another thread first: this one must not go on.
         break;
-      case fail_action::delay: std::this_thread::sleep_for(a->order.delay); break;
+      case fail_action::delay:
+        std::this_thread::sleep_for(a->order.delay);
+        break;
       case fail_action::error:
         return {errc::unavailable, "fail point '" + std::string(table[static_cast<std::size_t>(point)].name) + "'"};
     }

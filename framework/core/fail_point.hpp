@@ -11,7 +11,7 @@ enum class fail_point : unsigned {
 #define WEIR_FAIL_POINT_DEF(id, name, sentence) id,
 #include <weir/core/fail_points.def>
 #undef WEIR_FAIL_POINT_DEF
-  count_  ///< How many there are; not a fail point.
+  count_ ///< How many there are; not a fail point.
 };
 
 struct fail_point_info {

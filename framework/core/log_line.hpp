@@ -13,7 +13,7 @@ struct log_line {
   log_level level = log_level::info;
   std::string_view service;
   std::string_view op;
-  int subtask = -1;  ///< Below 0: none.
+  int subtask = -1; ///< Below 0: none.
   std::string_view message;
   std::span<const log_field> fields;
 };

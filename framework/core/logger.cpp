@@ -1,6 +1,6 @@
-#include <atomic>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <atomic>
 #include <weir/core/clock.hpp>
 #include <weir/core/log_line.hpp>
 #include <weir/core/logger.hpp>

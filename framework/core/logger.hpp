@@ -15,8 +15,7 @@ struct log_field {
   log_field(std::string_view k, const char* v) : key(k), value(v) {}
   log_field(std::string_view k, bool v) : key(k), value(v ? "true" : "false") {}
   template <class T>
-    requires std::is_arithmetic_v<T>
-  log_field(std::string_view k, T v) : key(k), value(std::to_string(v)) {}
+  requires std::is_arithmetic_v<T> log_field(std::string_view k, T v) : key(k), value(std::to_string(v)) {}
   std::string key;
   std::string value;
 };

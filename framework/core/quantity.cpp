@@ -1,6 +1,6 @@
+#include <fmt/format.h>
 #include <array>
 #include <charconv>
-#include <fmt/format.h>
 #include <limits>
 #include <weir/core/quantity.hpp>
 
@@ -62,8 +62,9 @@ std::string_view take_unit(std::string_view& text) {
 }
 
 error no_duration(std::string_view text) {
-  return {errc::invalid_argument,
-          fmt::format("'{}' is not a duration: write a whole number and a unit (us, ms, s, m, h, d), such as 250ms or 1m30s", text)};
+  return {
+      errc::invalid_argument,
+      fmt::format("'{}' is not a duration: write a whole number and a unit (us, ms, s, m, h, d), such as 250ms or 1m30s", text)};
 }
 
 } // namespace

@@ -113,8 +113,9 @@ class checker {
         continue;
       timed[i] = true;
       if (!pinned[i])
-        wrong(n, "event_time() must come before key_by, union_with, process, window and operators with a parallelism of their own: "
-                 "watermarks are made per partition");
+        wrong(n,
+              "event_time() must come before key_by, union_with, process, window and operators with a parallelism of their own: "
+              "watermarks are made per partition");
       else if (auto [at, added] = assigns.emplace(source_of[i], &n); !added)
         wrong(n, "source '" + planned_.nodes[source_of[i]]->name + "' has event time already, from '" + at->second->name + "'");
     }
@@ -128,8 +129,6 @@ class checker {
 
 } // namespace
 
-std::vector<error> check_graph(const operator_graph& graph, const plan_options& options) {
-  return checker(graph, options).run();
-}
+std::vector<error> check_graph(const operator_graph& graph, const plan_options& options) { return checker(graph, options).run(); }
 
 } // namespace weir

@@ -26,7 +26,7 @@ class job {
     n.source = {std::move(from.at), std::move(options.start), options.bounded, options.gone};
     n.errors = std::move(options.errors);
     n.make = [without = options.without_value, limits = options.json](const graph_node& self,
-                                                                    bool keep_raw) -> std::unique_ptr<chain_operator> {
+                                                                      bool keep_raw) -> std::unique_ptr<chain_operator> {
       return std::make_unique<source_operator<T>>(self.name,
                                                   source_operator_options{self.errors.action, without, keep_raw, limits});
     };

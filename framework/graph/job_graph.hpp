@@ -16,16 +16,16 @@ struct side_output_plan;
 
 enum class node_kind : std::uint8_t {
   source,
-  stateless,   ///< map, filter, flat_map.
-  event_time,  ///< In the source's chain always.
-  key_by,      ///< At the end of its upstream's chain always.
-  keyed,       ///< window, process: head of a vertex always.
-  sink,        ///< A vertex of its own always.
+  stateless,  ///< map, filter, flat_map.
+  event_time, ///< In the source's chain always.
+  key_by,     ///< At the end of its upstream's chain always.
+  keyed,      ///< window, process: head of a vertex always.
+  sink,       ///< A vertex of its own always.
 };
 
 /// An output of a node: how its rows leave a chain.
 struct node_output {
-  std::string name;  ///< "" is the main output.
+  std::string name; ///< "" is the main output.
   std::function<std::unique_ptr<chain_operator>(std::size_t port)> make_port;
   const batch_codec* codec = nullptr;
 };
@@ -39,7 +39,7 @@ struct node_ref {
 /// An operator as the user declared it; typed parts are behind functions. `make` is called once per task, from any thread.
 struct graph_node {
   std::string name;
-  std::string label;  ///< What it is, for people: "map", "tumbling 1m".
+  std::string label; ///< What it is, for people: "map", "tumbling 1m".
   node_kind kind = node_kind::stateless;
   std::vector<node_ref> inputs;
   std::vector<node_output> outputs;
@@ -47,13 +47,13 @@ struct graph_node {
   std::optional<int> parallelism;
   bool chaining = true;
   on_error errors;
-  bool needs_raw = false;    ///< Reads original bytes of records.
-  bool needs_time = false;   ///< Works in event time.
-  std::shared_ptr<std::vector<side_output_plan>> sides;  ///< Of a process function.
+  bool needs_raw = false;                               ///< Reads original bytes of records.
+  bool needs_time = false;                              ///< Works in event time.
+  std::shared_ptr<std::vector<side_output_plan>> sides; ///< Of a process function.
   source_spec source;
   sink_spec sink;
-  std::string fingerprint;   ///< What must not change between runs; empty if nothing.
-  std::string incomplete;    ///< Why the declaration is not finished, if so.
+  std::string fingerprint; ///< What must not change between runs; empty if nothing.
+  std::string incomplete;  ///< Why the declaration is not finished, if so.
 };
 
 /// The logical graph behind a weir::job: what the fluent API writes and the planner reads. Not synchronised while it is
@@ -81,9 +81,9 @@ class operator_graph {
 
 /// How a job is laid out.
 struct plan_options {
-  int parallelism = 0;  ///< Of keyed operators without their own; 0: as many as the machine has cores.
+  int parallelism = 0; ///< Of keyed operators without their own; 0: as many as the machine has cores.
   bool chaining = true;
-  std::uint32_t max_parallelism = 128;  ///< Number of key groups: fixed for the job's life.
+  std::uint32_t max_parallelism = 128; ///< Number of key groups: fixed for the job's life.
   batch_limits limits{};
 };
 

@@ -17,9 +17,9 @@ struct topic_ref {
 };
 
 enum class vertex_kind : std::uint8_t {
-  source,  ///< One task per partition of its topic (the partition readers).
-  task,    ///< `parallelism` tasks.
-  sink,    ///< As many sink writers as its upstream has tasks, or `parallelism`.
+  source, ///< One task per partition of its topic (the partition readers).
+  task,   ///< `parallelism` tasks.
+  sink,   ///< As many sink writers as its upstream has tasks, or `parallelism`.
 };
 
 enum class delivery : std::uint8_t { exactly_once, at_least_once, none };
@@ -30,40 +30,40 @@ enum class offset_policy : std::uint8_t { fail, earliest, latest };
 struct source_spec {
   topic_ref topic;
   start_position start = start_earliest{};
-  bool bounded = false;  ///< Stop at the last stable offsets of the first start; also by `--until-end`.
+  bool bounded = false; ///< Stop at the last stable offsets of the first start; also by `--until-end`.
   offset_policy gone = offset_policy::fail;
 };
 
 struct sink_spec {
   topic_ref topic;
   delivery guarantee = delivery::exactly_once;
-  std::int32_t partitions = 0;      ///< Of a topic that must be created; 0: like the first source's topic.
+  std::int32_t partitions = 0; ///< Of a topic that must be created; 0: like the first source's topic.
 };
 
 /// One vertex of the physical plan: a chain, run `parallelism` times.
 struct vertex_plan {
-  std::string name;  ///< Unique; the head operator's name: the identity of its state.
-  std::vector<std::string> operators;  ///< Names in the chain, head first.
+  std::string name;                   ///< Unique; the head operator's name: the identity of its state.
+  std::vector<std::string> operators; ///< Names in the chain, head first.
   vertex_kind kind = vertex_kind::task;
-  int parallelism = 0;  ///< 0: per partition (sources), else as given.
+  int parallelism = 0; ///< 0: per partition (sources), else as given.
   bool keyed = false;
   std::function<std::unique_ptr<chain>()> make_chain;
-  source_spec source;  ///< Of a source.
-  sink_spec sink;      ///< Of a sink.
+  source_spec source; ///< Of a source.
+  sink_spec sink;     ///< Of a sink.
 };
 
 enum class routing : std::uint8_t {
-  forward,    ///< Subtask i to subtask i mod parallelism.
-  hash,       ///< By row_meta::key_hash: key group -> task.
-  rebalance,  ///< Batches in turn.
+  forward,   ///< Subtask i to subtask i mod parallelism.
+  hash,      ///< By row_meta::key_hash: key group -> task.
+  rebalance, ///< Batches in turn.
 };
 
 struct edge_plan {
-  std::size_t from = 0, to = 0;  ///< Indices of vertices.
-  std::size_t port = 0;          ///< Out-port of `from`'s chain: number of its out-edge.
-  std::size_t input = 0;         ///< Number of the in-edge of `to`.
+  std::size_t from = 0, to = 0; ///< Indices of vertices.
+  std::size_t port = 0;         ///< Out-port of `from`'s chain: number of its out-edge.
+  std::size_t input = 0;        ///< Number of the in-edge of `to`.
   routing route = routing::forward;
-  const batch_codec* codec = nullptr;  ///< Of the rows on this edge.
+  const batch_codec* codec = nullptr; ///< Of the rows on this edge.
 };
 
 /// What runs: made from a job graph, validated. Vertices are in topological order.
@@ -72,7 +72,7 @@ struct job_plan {
   std::uint32_t max_parallelism = 128;
   std::vector<vertex_plan> vertices;
   std::vector<edge_plan> edges;
-  std::string fingerprint;  ///< Names, state schemas, window sizes, key types: compared at restore, in readable lines.
+  std::string fingerprint; ///< Names, state schemas, window sizes, key types: compared at restore, in readable lines.
 };
 
 /// hash -> key group -> task; the same on every node and in every release (docs/formats.md).
@@ -83,7 +83,9 @@ struct job_plan {
   return static_cast<std::uint32_t>(std::uint64_t{key_group} * parallelism / max_parallelism);
 }
 /// Inclusive range of key groups of a task.
-struct key_group_range { std::uint16_t first, last; };
+struct key_group_range {
+  std::uint16_t first, last;
+};
 [[nodiscard]] inline key_group_range range_of(std::uint32_t task, std::uint32_t max_parallelism, std::uint32_t parallelism) {
   auto first = (std::uint64_t{task} * max_parallelism + parallelism - 1) / parallelism;
   auto end = (std::uint64_t{task + 1} * max_parallelism + parallelism - 1) / parallelism;

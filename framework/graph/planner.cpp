@@ -81,9 +81,9 @@ namespace {
 /// What a chain is made from: operators head first, and where their outputs go.
 struct chain_recipe {
   struct link {
-    std::size_t from = 0;    ///< Operator of this chain.
+    std::size_t from = 0; ///< Operator of this chain.
     std::size_t output = 0;
-    std::size_t to = 0;      ///< Operator of this chain, or port.
+    std::size_t to = 0; ///< Operator of this chain, or port.
     bool to_port = false;
   };
   std::shared_ptr<const planned_graph> graph;
@@ -116,8 +116,8 @@ class planner {
   planner(std::shared_ptr<const planned_graph> graph, const plan_options& options)
       : graph_(std::move(graph)), options_(options), pinned_(pinned_to_source(*graph_)), keeps_(keeps_raw(*graph_)) {
     if (options_.parallelism == 0)
-      options_.parallelism = static_cast<int>(
-          std::min<unsigned>(std::max(1u, std::thread::hardware_concurrency()), options_.max_parallelism));
+      options_.parallelism =
+          static_cast<int>(std::min<unsigned>(std::max(1u, std::thread::hardware_concurrency()), options_.max_parallelism));
   }
 
   job_plan run() {
@@ -206,7 +206,8 @@ class planner {
         v.sink = n.sink;
         v.parallelism = n.parallelism ? *n.parallelism : like_upstream(n);
         break;
-      default: v.parallelism = n.parallelism.value_or(options_.parallelism);
+      default:
+        v.parallelism = n.parallelism.value_or(options_.parallelism);
     }
     return v;
   }
@@ -236,7 +237,7 @@ class planner {
 
   struct place_of {
     std::size_t vertex = 0;
-    std::size_t index = 0;  ///< Among the vertex's operators.
+    std::size_t index = 0; ///< Among the vertex's operators.
   };
   std::shared_ptr<const planned_graph> graph_;
   plan_options options_;

@@ -10,7 +10,7 @@ namespace weir::detail {
 struct planned_graph {
   std::vector<const graph_node*> nodes;
   std::vector<std::unique_ptr<graph_node>> implied;
-  std::shared_ptr<const operator_graph> declared;  ///< Keeps `nodes` alive; null while only checking.
+  std::shared_ptr<const operator_graph> declared; ///< Keeps `nodes` alive; null while only checking.
 };
 
 planned_graph with_dead_letters(const operator_graph& graph);

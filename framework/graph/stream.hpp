@@ -25,9 +25,8 @@ namespace detail {
 
 template <class T>
 node_output output_of(std::string name) {
-  return {std::move(name), [](std::size_t port) -> std::unique_ptr<chain_operator> {
-            return std::make_unique<port_operator<T>>(port);
-          },
+  return {std::move(name),
+          [](std::size_t port) -> std::unique_ptr<chain_operator> { return std::make_unique<port_operator<T>>(port); },
           &codec_for<T>()};
 }
 
@@ -51,7 +50,8 @@ struct deduced {};
 /// A handle on the node(s) a stream comes from.
 class stream_base {
  public:
-  stream_base(std::shared_ptr<operator_graph> graph, std::vector<node_ref> from) : graph_(std::move(graph)), from_(std::move(from)) {}
+  stream_base(std::shared_ptr<operator_graph> graph, std::vector<node_ref> from)
+      : graph_(std::move(graph)), from_(std::move(from)) {}
 
  protected:
   /// The node just declared, for its options; a problem when this is a union.
@@ -136,7 +136,8 @@ class stream : public detail::stream_options<stream<T>> {
   /// Any number of rows for each row: void(const T&, weir::collector<Out>&). With a generic lambda say flat_map<Out>.
   template <class Out = detail::deduced, class F>
   auto flat_map(std::string name, F f) const {
-    using out = typename std::conditional_t<std::is_same_v<Out, detail::deduced>, detail::collected<F>, std::type_identity<Out>>::type;
+    using out =
+        typename std::conditional_t<std::is_same_v<Out, detail::deduced>, detail::collected<F>, std::type_identity<Out>>::type;
     return add<out>(std::move(name), "flat_map", [f](const graph_node& n, bool) -> std::unique_ptr<chain_operator> {
       return std::make_unique<flat_map_operator<T, out, F>>(n.name, n.errors.action, f);
     });
@@ -229,8 +230,8 @@ class stream : public detail::stream_options<stream<T>> {
     n.sink = {std::move(to.at), options.guarantee, options.partitions};
     n.errors = std::move(options.errors);
     n.needs_raw = n.errors.action == error_action::dead_letter;
-    n.make = [key = std::move(key), time = std::move(options.time),
-              headers = std::move(options.headers)](const graph_node& self, bool) -> std::unique_ptr<chain_operator> {
+    n.make = [key = std::move(key), time = std::move(options.time), headers = std::move(options.headers)](
+                 const graph_node& self, bool) -> std::unique_ptr<chain_operator> {
       return std::make_unique<sink_operator<T>>(self.name, sink_operator_options<T>{self.errors.action, key, time, headers});
     };
     this->graph_->add(std::move(n));
@@ -263,7 +264,8 @@ class keyed_stream : private detail::stream_base {
   /// on_timer. The name is the identity of its state. Out is F::output_type unless given.
   template <class Out = detail::deduced, class F>
   auto process(std::string name, F f) const {
-    using out = typename std::conditional_t<std::is_same_v<Out, detail::deduced>, output_type_of<F>, std::type_identity<Out>>::type;
+    using out =
+        typename std::conditional_t<std::is_same_v<Out, detail::deduced>, output_type_of<F>, std::type_identity<Out>>::type;
     graph_node n;
     n.name = std::move(name);
     n.label = "process";
@@ -324,12 +326,14 @@ class windowed_stream : private detail::stream_base {
     using row = typename all::template result_row<K>;
     auto& n = graph_->node(from_[0].node);
     auto shape = shape_.check();
-    n.incomplete = !shape ? shape.err().message : window_shape::valid_lateness(lateness_) ? "" : "allowed_lateness must be between zero and 10,000 years";
+    n.incomplete = !shape                                    ? shape.err().message
+                   : window_shape::valid_lateness(lateness_) ? ""
+                                                             : "allowed_lateness must be between zero and 10,000 years";
     n.outputs = {detail::output_of<row>(), detail::output_of<raw_record>("late")};
     auto schema = "key=" + schema_fingerprint<K>() + " state=" + all::schema();
     n.fingerprint = "window " + shape_.text() + " " + schema;
-    n.make = [key = key_, a = all(std::move(aggregates)...), shape = shape_, lateness = lateness_,
-              schema](const graph_node& self, bool) -> std::unique_ptr<chain_operator> {
+    n.make = [key = key_, a = all(std::move(aggregates)...), shape = shape_, lateness = lateness_, schema](
+                 const graph_node& self, bool) -> std::unique_ptr<chain_operator> {
       return std::make_unique<window_operator<K, T, row, Key, all>>(
           self.name, window_operator_options{shape, lateness, self.errors.action, schema}, key, a);
     };

@@ -20,10 +20,10 @@ struct topic {
 /// What happens to a record that a decoder, user code or a sink refuses.
 struct on_error {
   error_action action = error_action::fail;
-  topic_ref dead_letters;  ///< Of dead_letter.
+  topic_ref dead_letters; ///< Of dead_letter.
 
-  static const on_error fail;  ///< The default: the job restarts and, after a limit, ends with the cause.
-  static const on_error skip;  ///< The record is dropped and counted.
+  static const on_error fail; ///< The default: the job restarts and, after a limit, ends with the cause.
+  static const on_error skip; ///< The record is dropped and counted.
   /// The record goes to this topic: original key, value and headers, and `weir.*` headers for origin and reason.
   static on_error dead_letter(topic_ref to) { return {error_action::dead_letter, std::move(to)}; }
 };
@@ -31,10 +31,10 @@ inline const on_error on_error::fail{error_action::fail, {}};
 inline const on_error on_error::skip{error_action::skip, {}};
 
 struct source_options {
-  start_position start = start_earliest{};      ///< Where to begin when no checkpoint says.
-  bool bounded = false;                         ///< Stop at the ends the topic has at the first start.
-  offset_policy gone = offset_policy::fail;     ///< An offset that retention has deleted.
-  on_error errors = on_error::fail;             ///< A record that does not parse.
+  start_position start = start_earliest{};  ///< Where to begin when no checkpoint says.
+  bool bounded = false;                     ///< Stop at the ends the topic has at the first start.
+  offset_policy gone = offset_policy::fail; ///< An offset that retention has deleted.
+  on_error errors = on_error::fail;         ///< A record that does not parse.
   tombstones without_value = tombstones::refuse;
   json_limits json{};
 };
@@ -51,11 +51,11 @@ struct key {
 template <class T>
 struct sink_options {
   delivery guarantee = delivery::exactly_once;
-  on_error errors = on_error::fail;             ///< Too large for the topic, or no form as JSON.
-  std::int32_t partitions = 0;                  ///< Of a topic that must be created; 0: like the first source's.
+  on_error errors = on_error::fail; ///< Too large for the topic, or no form as JSON.
+  std::int32_t partitions = 0;      ///< Of a topic that must be created; 0: like the first source's.
   /// The record's time stamp; default: the row's event time.
   std::function<timestamp(const T&, timestamp event_time)> time{};
-  std::function<header_list(const T&)> headers{};  ///< Default: none (raw_record: its own).
+  std::function<header_list(const T&)> headers{}; ///< Default: none (raw_record: its own).
 };
 
 } // namespace weir

@@ -44,21 +44,21 @@ struct chain_context {
   int subtask = 0;
   int parallelism = 1;
   std::uint32_t max_parallelism = 128;
-  std::uint16_t first_key_group = 0;  ///< Inclusive range of this task.
+  std::uint16_t first_key_group = 0; ///< Inclusive range of this task.
   std::uint16_t last_key_group = 0;
-  keyed_state* state = nullptr;  ///< Of keyed vertices; else null.
+  keyed_state* state = nullptr; ///< Of keyed vertices; else null.
   chain_output* output = nullptr;
-  sink_target* sink = nullptr;  ///< Of sink vertices; else null.
+  sink_target* sink = nullptr; ///< Of sink vertices; else null.
   const clock* time = nullptr;
   logger log;
-  std::uint32_t source = 0;         ///< Index of the source vertex.
-  std::string origin_topic;         ///< Topic of a source vertex, for error texts and weir.* headers.
-  const std::vector<std::string>* source_topics = nullptr;  ///< Topic of each source vertex by row_meta::source.
+  std::uint32_t source = 0;                                ///< Index of the source vertex.
+  std::string origin_topic;                                ///< Topic of a source vertex, for error texts and weir.* headers.
+  const std::vector<std::string>* source_topics = nullptr; ///< Topic of each source vertex by row_meta::source.
 };
 
 enum class progress : std::uint8_t {
-  done,     ///< All of the input is processed.
-  blocked,  ///< Output has no credit: call `resume` when it has.
+  done,    ///< All of the input is processed.
+  blocked, ///< Output has no credit: call `resume` when it has.
 };
 
 /// The fused operators of one vertex in one task: decode (source), then direct calls operator to operator over batches,

@@ -8,10 +8,14 @@ namespace {
 
 const char* reason_of(errc code) {
   switch (code) {
-    case errc::decode_failed: return "decode";
-    case errc::too_large: return "too-large";
-    case errc::user_code_failed: return "user-code";
-    default: return "error";
+    case errc::decode_failed:
+      return "decode";
+    case errc::too_large:
+      return "too-large";
+    case errc::user_code_failed:
+      return "user-code";
+    default:
+      return "error";
   }
 }
 

@@ -9,9 +9,9 @@ namespace weir {
 
 /// What happens to a record that user code, a decoder or a sink refuses.
 enum class error_action : std::uint8_t {
-  fail,         ///< The task fails; the job restarts from its last checkpoint and, after a limit, ends with the cause.
-  skip,         ///< The record is dropped and counted.
-  dead_letter,  ///< The record goes to a topic with its origin and the reason in `weir.*` headers.
+  fail,        ///< The task fails; the job restarts from its last checkpoint and, after a limit, ends with the cause.
+  skip,        ///< The record is dropped and counted.
+  dead_letter, ///< The record goes to a topic with its origin and the reason in `weir.*` headers.
 };
 
 /// A record on its way to a side output, with what is known of its origin.

@@ -21,7 +21,7 @@ struct batch_limits {
 
 /// A figure an operator counts. Only the owning task's thread writes it.
 struct operator_counter {
-  std::string name;  ///< `<operator>.<counter>`
+  std::string name; ///< `<operator>.<counter>`
   std::uint64_t value = 0;
 };
 
@@ -29,7 +29,7 @@ struct operator_counter {
 struct chain_runtime {
   chain_context* context = nullptr;
   batch_limits limits;
-  timestamp watermark = min_timestamp;  ///< The operator watermark; a restored one is a floor.
+  timestamp watermark = min_timestamp; ///< The operator watermark; a restored one is a floor.
 
   [[nodiscard]] bool has_credit() const { return context->output == nullptr || context->output->has_credit(); }
   /// The counter of that name, made at the first call; stays where it is.

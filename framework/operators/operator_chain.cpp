@@ -50,9 +50,7 @@ std::optional<duration> operator_chain::idle_after() const {
   return op != nullptr ? op->idle_after() : std::nullopt;
 }
 
-result<progress> operator_chain::accept(std::size_t, std::unique_ptr<any_batch> rows) {
-  return leave(head().accept(*rows));
-}
+result<progress> operator_chain::accept(std::size_t, std::unique_ptr<any_batch> rows) { return leave(head().accept(*rows)); }
 
 result<progress> operator_chain::advance(timestamp watermark) {
   if (watermark <= runtime_.watermark)
@@ -61,13 +59,9 @@ result<progress> operator_chain::advance(timestamp watermark) {
   return leave(head().advance(before));
 }
 
-result<progress> operator_chain::processing_time(timestamp now) {
-  return leave(head().processing_time(now));
-}
+result<progress> operator_chain::processing_time(timestamp now) { return leave(head().processing_time(now)); }
 
-result<std::optional<timestamp>> operator_chain::next_processing_time() {
-  return head().next_processing_time();
-}
+result<std::optional<timestamp>> operator_chain::next_processing_time() { return head().next_processing_time(); }
 
 result<progress> operator_chain::resume() {
   // From the leaves to the head: an operator may hand rows down only when those below it hold none.
@@ -106,7 +100,8 @@ void operator_chain::save(std::string& out) const {
 }
 
 result<> operator_chain::restore(std::string_view saved) {
-  const error malformed{errc::decode_failed, "vertex '" + runtime_.context->vertex + "': the saved state of its operators is malformed"};
+  const error malformed{errc::decode_failed,
+                        "vertex '" + runtime_.context->vertex + "': the saved state of its operators is malformed"};
   byte_reader in(saved);
   if (auto version = in.u8(); in.ok() && version != save_version)
     return {errc::incompatible, "vertex '" + runtime_.context->vertex + "': its saved state has version " +
@@ -133,8 +128,8 @@ result<> operator_chain::restore(std::string_view saved) {
   }
   for (const auto& part : parts)
     if (!part.second.empty())
-      return {errc::incompatible, "the checkpoint holds state of operator '" + std::string(part.first) + "', which is not in vertex '" +
-                                      runtime_.context->vertex + "' any more"};
+      return {errc::incompatible, "the checkpoint holds state of operator '" + std::string(part.first) +
+                                      "', which is not in vertex '" + runtime_.context->vertex + "' any more"};
   return success();
 }
 

@@ -29,9 +29,7 @@ void process_runtime::write(std::size_t state, std::string_view bytes) {
   check(chain->context->state->put(states[state], group, key_bytes, bytes));
 }
 
-void process_runtime::clear(std::size_t state) {
-  check(chain->context->state->erase(states[state], group, key_bytes));
-}
+void process_runtime::clear(std::size_t state) { check(chain->context->state->erase(states[state], group, key_bytes)); }
 
 void process_runtime::check(const result<>& r) const {
   if (!r)

@@ -14,7 +14,7 @@ class side_output_base {
   virtual ~side_output_base() = default;
   virtual void connect(chain_operator& target) = 0;
   virtual void add(const std::type_info& type, const void* value, const row_meta& meta) = 0;
-  virtual void withdraw() = 0;  ///< Rows since the last `accept`.
+  virtual void withdraw() = 0; ///< Rows since the last `accept`.
   virtual void accept() = 0;
   virtual result<progress> push() = 0;
 };
@@ -45,11 +45,17 @@ class side_output final : public side_output_base {
 };
 
 template <class F, class In, class Context>
-concept processes = requires(F& f, const In& v, Context& c) { f.process(v, c); };
+concept processes = requires(F& f, const In& v, Context& c) {
+  f.process(v, c);
+};
 template <class F, class Context>
-concept has_timers = requires(F& f, timestamp t, Context& c) { f.on_timer(t, c); };
+concept has_timers = requires(F& f, timestamp t, Context& c) {
+  f.on_timer(t, c);
+};
 template <class F>
-concept has_states = requires(const F& f) { f.declared_states(); };
+concept has_states = requires(const F& f) {
+  f.declared_states();
+};
 
 } // namespace detail
 
@@ -114,9 +120,7 @@ class process_operator final : public typed_operator<In> {
     processing_due_ = now;
     return resume();
   }
-  result<std::optional<timestamp>> next_processing_time() override {
-    return process_.processing_timers.first();
-  }
+  result<std::optional<timestamp>> next_processing_time() override { return process_.processing_timers.first(); }
   result<progress> resume() override {
     WEIR_ASSIGN(auto rows, run_rows());
     if (rows == progress::blocked)
@@ -206,8 +210,8 @@ class process_operator final : public typed_operator<In> {
       } catch (const state_exception& e) {
         return e.cause;
       } catch (...) {
-        return {errc::user_code_failed, "operator '" + this->name() + "', timer at " + std::to_string(time.us) +
-                                            " us: " + current_exception_text()};
+        return {errc::user_code_failed,
+                "operator '" + this->name() + "', timer at " + std::to_string(time.us) + " us: " + current_exception_text()};
       }
     }
     const auto before = rows_.meta.size();

@@ -6,14 +6,14 @@ namespace weir {
 
 /// What a source does with a record without a value.
 enum class tombstones : std::uint8_t {
-  refuse,  ///< By the error policy, like a record that does not parse.
-  skip,    ///< Dropped and counted.
+  refuse, ///< By the error policy, like a record that does not parse.
+  skip,   ///< Dropped and counted.
 };
 
 struct source_operator_options {
   error_action on_error = error_action::fail;
   tombstones without_value = tombstones::refuse;
-  bool keep_raw = false;  ///< Some operator needs the original bytes: late output, dead letters.
+  bool keep_raw = false; ///< Some operator needs the original bytes: late output, dead letters.
   json_limits json;
 };
 
@@ -33,9 +33,7 @@ class source_operator final : public chain_operator, public source_head {
     skipped_ = &runtime.counter(name(), "tombstones");
     return chain_operator::open(runtime);
   }
-  result<progress> accept(any_batch&) override {
-    return {errc::internal, "source '" + name() + "' was sent rows"};
-  }
+  result<progress> accept(any_batch&) override { return {errc::internal, "source '" + name() + "' was sent rows"}; }
 
   result<> accept_raw(const record_view& record) override {
     if constexpr (!std::is_same_v<T, raw_record> && !detail::is_a<T, std::optional>)
@@ -46,7 +44,7 @@ class source_operator final : public chain_operator, public source_head {
     auto& value = rows_.values.emplace_back();
     if (auto decoded = decode(record, value); !decoded) {
       rows_.values.pop_back();
-      rejected_record r{record.key, record.value, record.headers, record.time, runtime().context->source,
+      rejected_record r{record.key,       record.value, record.headers, record.time, runtime().context->source,
                         record.partition, record.offset};
       return errors_.reject(r, decoded.err().code == errc::too_large ? errc::too_large : errc::decode_failed,
                             decoded.err().message);

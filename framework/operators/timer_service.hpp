@@ -34,7 +34,7 @@ class timer_service {
   state_handle handle_;
   std::uint16_t first_group_ = 0;
   std::uint16_t last_group_ = 0;
-  std::uint32_t next_group_ = 0;  ///< Where firing goes on.
+  std::uint32_t next_group_ = 0; ///< Where firing goes on.
   bool firing_ = false;
   std::optional<timestamp> due_;      ///< Until when the group is being fired.
   bool set_while_firing_ = false;     ///< A due timer was set: what was collected is not the whole truth any more.

@@ -26,11 +26,11 @@ struct raw_slice {
 
 /// What travels beside a row's value.
 struct row_meta {
-  timestamp time;                ///< Event time, or the topic's time stamp before event time is assigned.
-  std::uint64_t key_hash = 0;    ///< Set by key_by; decides the key group.
-  std::int64_t offset = -1;      ///< Origin in the source's topic; -1 for rows that an operator made.
+  timestamp time;             ///< Event time, or the topic's time stamp before event time is assigned.
+  std::uint64_t key_hash = 0; ///< Set by key_by; decides the key group.
+  std::int64_t offset = -1;   ///< Origin in the source's topic; -1 for rows that an operator made.
   std::int32_t partition = -1;
-  std::uint32_t source = 0;      ///< Index of the source vertex in the plan: names the topic of the origin.
+  std::uint32_t source = 0; ///< Index of the source vertex in the plan: names the topic of the origin.
   raw_slice raw;
 };
 
@@ -48,8 +48,8 @@ class any_batch {
   /// Moves row i to the end of targets[target_of_row[i]] for each i; targets are of this type. This batch is empty after.
   virtual void scatter(std::span<const std::uint32_t> target_of_row, std::span<std::unique_ptr<any_batch>> targets) = 0;
 
-  std::vector<row_meta> meta;  ///< One per row.
-  std::string raw;             ///< Arena of original bytes, used when raw_slice::kept.
+  std::vector<row_meta> meta; ///< One per row.
+  std::string raw;            ///< Arena of original bytes, used when raw_slice::kept.
 
   [[nodiscard]] std::optional<std::string_view> raw_key(std::size_t row) const;
   [[nodiscard]] std::optional<std::string_view> raw_value(std::size_t row) const;

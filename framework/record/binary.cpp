@@ -107,8 +107,7 @@ bool accepts_list(std::string_view current, std::string_view stored, bool fields
       auto jend = term_end(stored, j);
       auto then = stored.substr(j, jend - j);
       if (fields) {
-        if (bare_name(now) != bare_name(then) ||
-            !accepts_term(now.substr(now.find(':') + 1), then.substr(then.find(':') + 1)))
+        if (bare_name(now) != bare_name(then) || !accepts_term(now.substr(now.find(':') + 1), then.substr(then.find(':') + 1)))
           return false;
       } else if (!accepts_term(now, then)) {
         return false;

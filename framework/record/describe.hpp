@@ -55,7 +55,9 @@ template <class Descriptor, class T>
 using member_type = std::remove_cvref_t<decltype(std::declval<T&>().*Descriptor::pointer)>;
 
 template <class T>
-concept has_defaults = requires { std::begin(T::weir_defaults); };
+concept has_defaults = requires {
+  std::begin(T::weir_defaults);
+};
 
 /// Whether a field of T may be missing although it is no optional.
 template <class T>

@@ -16,7 +16,8 @@ result<frame> decode_body(std::uint8_t tag, byte_reader& in, const batch_codec& 
       WEIR_ASSIGN(auto rows, codec.decode(in));
       return frame{data_frame{std::move(rows)}};
     }
-    case 1: return frame{watermark_frame{timestamp{in.i64()}}};
+    case 1:
+      return frame{watermark_frame{timestamp{in.i64()}}};
     case 2: {
       barrier_frame b;
       b.checkpoint = in.u64();
@@ -32,8 +33,10 @@ result<frame> decode_body(std::uint8_t tag, byte_reader& in, const batch_codec& 
         in.fail();
       return frame{status_frame{flag == 1}};
     }
-    case 4: return frame{end_frame{}};
-    default: return malformed("unknown tag " + std::to_string(tag));
+    case 4:
+      return frame{end_frame{}};
+    default:
+      return malformed("unknown tag " + std::to_string(tag));
   }
 }
 

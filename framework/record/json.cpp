@@ -31,10 +31,14 @@ std::int64_t read_integer(const void* p, int size, bool is_signed) {
     return static_cast<std::int64_t>(v);
   };
   switch (size) {
-    case 1: return is_signed ? as(std::int8_t{}) : as(std::uint8_t{});
-    case 2: return is_signed ? as(std::int16_t{}) : as(std::uint16_t{});
-    case 4: return is_signed ? as(std::int32_t{}) : as(std::uint32_t{});
-    default: return as(std::int64_t{});
+    case 1:
+      return is_signed ? as(std::int8_t{}) : as(std::uint8_t{});
+    case 2:
+      return is_signed ? as(std::int16_t{}) : as(std::uint16_t{});
+    case 4:
+      return is_signed ? as(std::int32_t{}) : as(std::uint32_t{});
+    default:
+      return as(std::int64_t{});
   }
 }
 
@@ -47,14 +51,29 @@ void append_number(T v, std::string& out) {
 
 void append_escape(unsigned char c, std::string& out) {
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\b': out += "\\b"; return;
-    case '\f': out += "\\f"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\b':
+      out += "\\b";
+      return;
+    case '\f':
+      out += "\\f";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   constexpr const char* hex = "0123456789abcdef";
   out += "\\u00";
@@ -69,27 +88,43 @@ class json_encoder {
 
   bool value(const void* p, const json_type& type) {
     switch (type.kind) {
-      case json_kind::boolean: out_ += *static_cast<const bool*>(p) ? "true" : "false"; return true;
-      case json_kind::signed_integer: append_number(read_integer(p, type.size, true), out_); return true;
+      case json_kind::boolean:
+        out_ += *static_cast<const bool*>(p) ? "true" : "false";
+        return true;
+      case json_kind::signed_integer:
+        append_number(read_integer(p, type.size, true), out_);
+        return true;
       case json_kind::unsigned_integer:
         append_number(static_cast<std::uint64_t>(read_integer(p, type.size, false)), out_);
         return true;
-      case json_kind::float32: return real(*static_cast<const float*>(p));
-      case json_kind::float64: return real(*static_cast<const double*>(p));
-      case json_kind::string: return string(*static_cast<const std::string*>(p));
+      case json_kind::float32:
+        return real(*static_cast<const float*>(p));
+      case json_kind::float64:
+        return real(*static_cast<const double*>(p));
+      case json_kind::string:
+        return string(*static_cast<const std::string*>(p));
       case json_kind::bytes:
         out_ += '"';
         encode_base64(static_cast<const blob*>(p)->data, out_);
         out_ += '"';
         return true;
-      case json_kind::time: return time(*static_cast<const timestamp*>(p));
-      case json_kind::decimal: format_decimal(*static_cast<const decimal*>(p), out_); return true;
-      case json_kind::enumeration: return enumeration(p, type);
-      case json_kind::structure: return structure(p, type);
-      case json_kind::optional: return optional(p, type);
-      case json_kind::vector: return elements(p, type, '[', ']');
-      case json_kind::map: return elements(p, type, '{', '}');
-      case json_kind::tuple: return tuple(p, type);
+      case json_kind::time:
+        return time(*static_cast<const timestamp*>(p));
+      case json_kind::decimal:
+        format_decimal(*static_cast<const decimal*>(p), out_);
+        return true;
+      case json_kind::enumeration:
+        return enumeration(p, type);
+      case json_kind::structure:
+        return structure(p, type);
+      case json_kind::optional:
+        return optional(p, type);
+      case json_kind::vector:
+        return elements(p, type, '[', ']');
+      case json_kind::map:
+        return elements(p, type, '{', '}');
+      case json_kind::tuple:
+        return tuple(p, type);
     }
     return fail("no JSON form");
   }
@@ -227,14 +262,21 @@ std::string describe_json_at(const char* p, const char* end) {
   if (p == end)
     return "end of text";
   switch (*p) {
-    case '"': return "string";
-    case '{': return "object";
-    case '[': return "array";
+    case '"':
+      return "string";
+    case '{':
+      return "object";
+    case '[':
+      return "array";
     case 't':
-    case 'f': return "boolean";
-    case 'n': return "null";
-    case '-': return "number";
-    default: break;
+    case 'f':
+      return "boolean";
+    case 'n':
+      return "null";
+    case '-':
+      return "number";
+    default:
+      break;
   }
   const auto c = static_cast<unsigned char>(*p);
   if (c >= '0' && c <= '9')
@@ -247,7 +289,8 @@ std::string describe_json_at(const char* p, const char* end) {
 
 result<> decode_json_into(std::string_view text, const json_type& type, void* value, const json_limits& limits) {
   if (text.size() > limits.max_bytes)
-    return {errc::too_large, "JSON of " + std::to_string(text.size()) + " bytes: the limit is " + std::to_string(limits.max_bytes)};
+    return {errc::too_large,
+            "JSON of " + std::to_string(text.size()) + " bytes: the limit is " + std::to_string(limits.max_bytes)};
   constexpr int most = 64; // Skipping keeps one bit a level.
   json_failure failure;
   if (decoder()(text.data(), text.size(), type, value, std::clamp(limits.max_depth, 0, most), failure))

@@ -59,15 +59,15 @@ struct json_container {
 
 struct json_type {
   json_kind kind = json_kind::boolean;
-  std::uint8_t size = 0;                         ///< Of integers and enums, in bytes.
-  bool is_signed = true;                         ///< Of enums.
-  bool omit_null = false;                        ///< Of structs.
-  std::uint16_t count = 0;                       ///< Of fields or enumerators.
+  std::uint8_t size = 0;   ///< Of integers and enums, in bytes.
+  bool is_signed = true;   ///< Of enums.
+  bool omit_null = false;  ///< Of structs.
+  std::uint16_t count = 0; ///< Of fields or enumerators.
   const json_field* fields = nullptr;
   const json_enumerator* enumerators = nullptr;
-  const json_type* element = nullptr;            ///< Of optional, vector and map.
+  const json_type* element = nullptr; ///< Of optional, vector and map.
   const json_container* container = nullptr;
-  bool all_heads = true;                         ///< Every field's name has a head.
+  bool all_heads = true; ///< Every field's name has a head.
   field_set required{};
 };
 
@@ -141,9 +141,10 @@ struct struct_fields {
     std::size_t i = 0;
     boost::mp11::mp_for_each<members_of<T>>([&](auto d) {
       using field = member_type<decltype(d), T>;
-      all[i++] = make_json_field(d.name, &json_table<field>::value,
-                                 [](void* object) -> void* { return &(static_cast<T*>(object)->*decltype(d)::pointer); },
-                                 !is_a<field, std::optional> && !is_defaulted<T>(d.name));
+      all[i++] = make_json_field(
+          d.name, &json_table<field>::value,
+          [](void* object) -> void* { return &(static_cast<T*>(object)->*decltype(d)::pointer); },
+          !is_a<field, std::optional> && !is_defaulted<T>(d.name));
     });
     return all;
   }
@@ -156,9 +157,9 @@ struct tuple_fields {
 
   template <std::size_t... I>
   static constexpr auto make(std::index_sequence<I...>) {
-    return std::array<json_field, count>{
-        make_json_field({}, &json_table<std::tuple_element_t<I, T>>::value,
-                        [](void* object) -> void* { return &std::get<I>(*static_cast<T*>(object)); }, true)...};
+    return std::array<json_field, count>{make_json_field(
+        {}, &json_table<std::tuple_element_t<I, T>>::value,
+        [](void* object) -> void* { return &std::get<I>(*static_cast<T*>(object)); }, true)...};
   }
   static constexpr auto fields = make(std::make_index_sequence<count>{});
 };

@@ -1,5 +1,5 @@
-#include <weir/record/key.hpp>
 #include <xxhash.h>
+#include <weir/record/key.hpp>
 
 namespace weir {
 

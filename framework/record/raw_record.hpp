@@ -33,9 +33,9 @@ bool unpack_headers(std::string_view packed, header_list& headers);
 /// A record as a connector delivers it; everything is valid only during the call that passes it.
 struct record_view {
   std::optional<std::string_view> key;
-  std::optional<std::string_view> value;  ///< none = tombstone
+  std::optional<std::string_view> value; ///< none = tombstone
   headers_view headers;
-  timestamp time;  ///< The topic's own time stamp.
+  timestamp time; ///< The topic's own time stamp.
   std::int32_t partition = -1;
   std::int64_t offset = -1;
 };

@@ -6,9 +6,9 @@ namespace weir {
 
 /// How the key of a record on a topic is written. Keys of keyed state have their own encoding: key.hpp.
 enum class key_format : std::uint8_t {
-  text,     ///< Strings as they are, integers in decimal digits: readable, and what most tools write.
-  integer,  ///< Integers in 4 or 8 bytes, big-endian, two's complement: the Java client's IntegerSerializer, LongSerializer.
-  json,     ///< The JSON form of any type.
+  text,    ///< Strings as they are, integers in decimal digits: readable, and what most tools write.
+  integer, ///< Integers in 4 or 8 bytes, big-endian, two's complement: the Java client's IntegerSerializer, LongSerializer.
+  json,    ///< The JSON form of any type.
 };
 
 namespace detail {
@@ -104,7 +104,8 @@ result<> decode_topic_key(std::string_view bytes, key_format format, K& key) {
     }
     if constexpr (sizeof(K) == 4 || sizeof(K) == 8) {
       if (bytes.size() != sizeof(K))
-        return {errc::decode_failed, "key: expected " + std::to_string(sizeof(K)) + " bytes, found " + std::to_string(bytes.size())};
+        return {errc::decode_failed,
+                "key: expected " + std::to_string(sizeof(K)) + " bytes, found " + std::to_string(bytes.size())};
       WEIR_TRY(detail::read_integer_key(bytes, wide));
       key = static_cast<K>(wide);
       return success();

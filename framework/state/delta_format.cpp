@@ -10,7 +10,7 @@ namespace {
 constexpr std::string_view magic = "WDC";
 constexpr std::uint8_t version = 1;
 constexpr std::size_t head_size = 4;
-constexpr std::size_t tail_size = 12;  // row count, checksum
+constexpr std::size_t tail_size = 12; // row count, checksum
 
 error corrupt(const std::string& what) { return {errc::store_corrupt, "delta chunk: " + what}; }
 

@@ -12,8 +12,8 @@ namespace weir {
 enum class row_action : std::uint8_t {
   put = 0,
   erase = 1,
-  drop_until = 2,  ///< Row key = state id and key group; removes rows of older chunks with time <= until.
-  declare = 3,     ///< Row key = state id; the value is an encoded declaration.
+  drop_until = 2, ///< Row key = state id and key group; removes rows of older chunks with time <= until.
+  declare = 3,    ///< Row key = state id; the value is an encoded declaration.
 };
 
 /// Builds one chunk; docs/formats/state.md. Rows are added in ascending order of row key, none twice.

@@ -15,15 +15,15 @@ struct state_handle {
 };
 
 enum class state_kind : std::uint8_t {
-  value = 0,    ///< key -> value
-  ordered = 1,  ///< (time, key) -> value, iterated by time: timers, window slices
+  value = 0,   ///< key -> value
+  ordered = 1, ///< (time, key) -> value, iterated by time: timers, window slices
 };
 
 struct state_declaration {
-  std::string operator_name;  ///< As the user named the operator.
-  std::string state_name;     ///< Unique in the operator.
+  std::string operator_name; ///< As the user named the operator.
+  std::string state_name;    ///< Unique in the operator.
   state_kind kind = state_kind::value;
-  std::string schema;  ///< Fingerprint of key and value types; another one at restore is refused as incompatible.
+  std::string schema; ///< Fingerprint of key and value types; another one at restore is refused as incompatible.
 };
 
 /// The keyed state of one task: a cache over the base rows in LMDB plus pinned entries that are not in the base yet.
@@ -45,8 +45,7 @@ class keyed_state {
   // --- ordered states
   virtual result<std::optional<std::string_view>> get(state_handle h, std::uint16_t key_group, timestamp time,
                                                       std::string_view key) = 0;
-  virtual result<> put(state_handle h, std::uint16_t key_group, timestamp time, std::string_view key,
-                       std::string_view value) = 0;
+  virtual result<> put(state_handle h, std::uint16_t key_group, timestamp time, std::string_view key, std::string_view value) = 0;
   virtual result<> erase(state_handle h, std::uint16_t key_group, timestamp time, std::string_view key) = 0;
 
   /// The smallest time of a present entry in this key group at or after `from`, or none. Cheap when nothing is due: the

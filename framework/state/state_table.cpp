@@ -47,7 +47,7 @@ void group_state::note_drop(timestamp until) {
 
 state_table::state_table(std::uint32_t number_arg, std::uint64_t id_arg, state_kind kind_arg, std::uint16_t first_group,
                          std::uint16_t last_group)
-  : number(number_arg), id(id_arg), kind(kind_arg), first_group_(first_group) {
+    : number(number_arg), id(id_arg), kind(kind_arg), first_group_(first_group) {
   if (kind == state_kind::ordered)
     groups_.resize(static_cast<std::size_t>(last_group) - first_group + 1);
 }

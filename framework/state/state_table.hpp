@@ -18,14 +18,14 @@ inline constexpr change_tag loaded_bit = change_tag{1} << 63;
 
 /// One key's newest value in RAM, or the fact that it is absent.
 struct entry {
-  std::string key;    ///< Bounded form.
-  std::string value;  ///< Empty while spilled.
-  timestamp time;     ///< 0 in value states.
+  std::string key;   ///< Bounded form.
+  std::string value; ///< Empty while spilled.
+  timestamp time;    ///< 0 in value states.
   change_tag tag = 0;
-  std::uint64_t spill_chunk = 0;   ///< Number of the participant's chunk that holds the value, while `spill_known`.
-  std::uint32_t spill_offset = 0;  ///< Where in that chunk; set as soon as the entry is encoded into a spill.
+  std::uint64_t spill_chunk = 0;  ///< Number of the participant's chunk that holds the value, while `spill_known`.
+  std::uint32_t spill_offset = 0; ///< Where in that chunk; set as soon as the entry is encoded into a spill.
   std::uint32_t spill_size = 0;
-  std::uint32_t slot = 0;  ///< Its place in state_table::all.
+  std::uint32_t slot = 0; ///< Its place in state_table::all.
   std::uint32_t table = 0;
   std::uint16_t key_group = 0;
   bool tombstone = false;
@@ -39,7 +39,7 @@ struct entry {
   bool spilled = false;     ///< The value is only there, not here.
 
   [[nodiscard]] std::size_t bytes() const {
-    constexpr std::size_t indexes = 32;  // Hash slot at its load factor, place in `all`, malloc headers.
+    constexpr std::size_t indexes = 32; // Hash slot at its load factor, place in `all`, malloc headers.
     return sizeof(entry) + indexes + (key.capacity() > 15 ? key.capacity() : 0) + (value.capacity() > 15 ? value.capacity() : 0);
   }
 };
@@ -94,13 +94,13 @@ struct order_less {
 struct range_drop {
   timestamp until;
   change_tag tag = 0;
-  bool emitted = false;  ///< Encoded into a chunk of its freeze already.
+  bool emitted = false; ///< Encoded into a chunk of its freeze already.
 };
 
 /// What an ordered state keeps per key group.
 struct group_state {
   std::set<index_slot, order_less> order;
-  std::vector<range_drop> drops;  ///< Not in the base yet, oldest first.
+  std::vector<range_drop> drops; ///< Not in the base yet, oldest first.
   // Nothing present lies in [bound_from, bound): the search for the first time begins at `bound`. With `bound_exact`, an
   // entry is at `bound` (or none at all, when bound_none).
   bool bound_valid = false;
@@ -135,17 +135,17 @@ class state_table {
   const std::uint32_t number;
   const std::uint64_t id;
   const state_kind kind;
-  state_declaration declaration;  ///< Empty operator name: known only from loaded rows so far.
-  bool declared = false;          ///< By the running job.
-  bool stored = false;            ///< The declaration is in the base or in a chunk.
-  bool in_ram = false;            ///< Every present key has an entry here: a miss is an answer.
-  std::vector<entry*> all;        ///< Linked entries, for sweeps.
-  std::size_t hand = 0;           ///< Of the eviction clock, in `all`.
+  state_declaration declaration; ///< Empty operator name: known only from loaded rows so far.
+  bool declared = false;         ///< By the running job.
+  bool stored = false;           ///< The declaration is in the base or in a chunk.
+  bool in_ram = false;           ///< Every present key has an entry here: a miss is an answer.
+  std::vector<entry*> all;       ///< Linked entries, for sweeps.
+  std::size_t hand = 0;          ///< Of the eviction clock, in `all`.
 
  private:
   const std::uint16_t first_group_;
   boost::unordered_flat_set<index_slot, index_hash, index_equal> index_;
-  std::vector<group_state> groups_;  ///< Of ordered states only.
+  std::vector<group_state> groups_; ///< Of ordered states only.
 };
 
 } // namespace weir::state_detail

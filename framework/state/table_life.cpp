@@ -164,7 +164,8 @@ result<> task_table::load_pending(std::string_view chunk_bytes, std::uint64_t ch
       continue;
     auto& t = table_of(id, rows.kind());
     if (t.kind != rows.kind())
-      return error{errc::store_corrupt, "delta of checkpoint " + std::to_string(checkpoint) + ": one state with rows of both kinds"};
+      return error{errc::store_corrupt,
+                   "delta of checkpoint " + std::to_string(checkpoint) + ": one state with rows of both kinds"};
     if (rows.action() == row_action::drop_until) {
       auto& g = t.group(group);
       while (!g.order.empty() && g.order.begin()->e->time <= rows.until())

@@ -10,7 +10,8 @@ result<> task_table::walk(state_table& t, std::uint16_t key_group, timestamp fro
   if (until < from)
     return success();
   auto& g = t.group(key_group);
-  auto it = after_bounded.empty() ? g.order.lower_bound(order_key{from, {}}) : g.order.upper_bound(order_key{from, after_bounded});
+  auto it =
+      after_bounded.empty() ? g.order.lower_bound(order_key{from, {}}) : g.order.upper_bound(order_key{from, after_bounded});
   if (values && any_spilled_) {
     // Before the base is read: bringing back may have to renew its snapshot.
     for (auto i = it; i != g.order.end() && i->e->time <= until; ++i)

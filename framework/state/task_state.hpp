@@ -23,14 +23,14 @@ class base_reader {
 
 /// Chunks of encoded changes, ready for the store; at most 4 MB each, with checksum, rows sorted by row key inside a chunk.
 struct delta_chunk {
-  std::uint64_t freeze = 0;  ///< The freeze (counted per task from 1 in this attempt) whose changes it holds.
+  std::uint64_t freeze = 0; ///< The freeze (counted per task from 1 in this attempt) whose changes it holds.
   std::string bytes;
 };
 
 struct task_state_options {
-  std::uint16_t first_key_group = 0;  ///< Range of this task, inclusive.
+  std::uint16_t first_key_group = 0; ///< Range of this task, inclusive.
   std::uint16_t last_key_group = 0;
-  std::size_t memory_limit = std::size_t{256} << 20;  ///< Bytes; above it clean entries are evicted, then dirty ones spilled.
+  std::size_t memory_limit = std::size_t{256} << 20; ///< Bytes; above it clean entries are evicted, then dirty ones spilled.
   /// The bytes of a chunk of this task that the store has committed, by its number (what staging it returned); called on
   /// the task's thread. Errors: not_found once the chunk is applied to the base. Empty: nothing is ever spilled.
   std::function<result<std::string>(std::uint64_t number)> read_chunk;

@@ -10,7 +10,7 @@ std::unique_ptr<task_state> make_task_state(const task_state_options& options, s
 namespace state_detail {
 
 task_table::task_table(const task_state_options& options, std::unique_ptr<base_reader> base)
-  : options_(options), base_(std::move(base)) {}
+    : options_(options), base_(std::move(base)) {}
 
 task_table::~task_table() {
   // Unlinked entries belong to the lists. An entry can wait in both a list and a spill: the list frees it.
@@ -28,8 +28,8 @@ state_table& task_table::table_of(std::uint64_t id, state_kind kind) {
   for (auto& t : tables_)
     if (t->id == id)
       return *t;
-  tables_.push_back(std::make_unique<state_table>(static_cast<std::uint32_t>(tables_.size()), id, kind,
-                                                  options_.first_key_group, options_.last_key_group));
+  tables_.push_back(std::make_unique<state_table>(static_cast<std::uint32_t>(tables_.size()), id, kind, options_.first_key_group,
+                                                  options_.last_key_group));
   return *tables_.back();
 }
 
@@ -42,7 +42,8 @@ result<state_handle> task_table::declare(const state_declaration& d) {
       found = t->declaration;
       known = true;
       if (t->declared && found.operator_name == d.operator_name && found.state_name == d.state_name)
-        return error{errc::already_exists, "state '" + d.state_name + "' of operator '" + d.operator_name + "' is declared twice"};
+        return error{errc::already_exists,
+                     "state '" + d.state_name + "' of operator '" + d.operator_name + "' is declared twice"};
     }
   std::string row_key;
   append_state_prefix(row_key, id);
@@ -57,10 +58,10 @@ result<state_handle> task_table::declare(const state_declaration& d) {
   if (known) {
     if (found.operator_name != d.operator_name || found.state_name != d.state_name)
       return error{errc::incompatible, name + " has the same identity as state '" + found.state_name + "' of operator '" +
-                                         found.operator_name + "': rename one of them"};
+                                           found.operator_name + "': rename one of them"};
     if (found.kind != d.kind || found.schema != d.schema)
-      return error{errc::incompatible, name + " was stored with schema '" + found.schema + "', the job now declares '" +
-                                         d.schema + "'"};
+      return error{errc::incompatible,
+                   name + " was stored with schema '" + found.schema + "', the job now declares '" + d.schema + "'"};
   }
   // Rows of this state in the base, in the range of this task?
   std::string first, last;
@@ -131,7 +132,8 @@ result<> task_table::bring_back(entry* e) {
     append_row_key(row_key, t.id, t.kind, e->key_group, e->time, e->key);
     WEIR_ASSIGN(auto row, base_->get(row_key));
     if (!row)
-      return error{errc::store_corrupt, "state '" + t.declaration.state_name + "': a spilled value is neither in its chunk nor in the base"};
+      return error{errc::store_corrupt,
+                   "state '" + t.declaration.state_name + "': a spilled value is neither in its chunk nor in the base"};
     set_value(e, *row);
   } else {
     if (std::size_t{e->spill_offset} + e->spill_size > cached_chunk_bytes_.size())
@@ -245,7 +247,8 @@ result<std::optional<std::string_view>> task_table::read(state_table& t, std::ui
   return std::optional(parts.second);
 }
 
-result<> task_table::write(state_table& t, std::uint16_t key_group, timestamp time, std::string_view key, std::string_view value) {
+result<> task_table::write(state_table& t, std::uint16_t key_group, timestamp time, std::string_view key,
+                           std::string_view value) {
   auto bounded = bounded_key(t.kind, key, key_scratch_);
   if (is_long_key(t.kind, bounded)) {
     // The row can hold one key: another one with the same 128-bit hash must not silently replace it.

@@ -61,8 +61,8 @@ class task_table final : public task_state {
   struct change_list {
     std::vector<entry*> entries;
     std::vector<listed_drop> drops;
-    std::vector<std::uint32_t> declarations;  ///< Tables.
-    std::size_t position = 0;                 ///< Of the next entry to encode.
+    std::vector<std::uint32_t> declarations; ///< Tables.
+    std::size_t position = 0;                ///< Of the next entry to encode.
     std::size_t dead = 0;
     [[nodiscard]] bool done() const { return position == entries.size() && drops.empty() && declarations.empty(); }
   };
@@ -119,24 +119,24 @@ class task_table final : public task_state {
   task_state_options options_;
   std::unique_ptr<base_reader> base_;
   std::vector<std::unique_ptr<state_table>> tables_;
-  std::vector<std::uint32_t> handles_;  ///< state_handle -> table.
+  std::vector<std::uint32_t> handles_; ///< state_handle -> table.
   std::uint64_t freezes_ = 0;
   std::uint64_t applied_freeze_ = 0;
-  std::uint64_t applied_checkpoint_end_ = 0;  ///< One above the newest loaded checkpoint that the base holds.
+  std::uint64_t applied_checkpoint_end_ = 0; ///< One above the newest loaded checkpoint that the base holds.
   change_list dirty_;
   change_list frozen_;
   std::deque<delta_chunk> ready_;
-  std::deque<spill> spills_;  ///< Handed out, not confirmed.
-  bool drained_ = true;             ///< The caller was told that the last freeze has no more chunks.
-  std::size_t spilling_bytes_ = 0;  ///< Values that leave memory when spills_ are confirmed.
-  bool any_spilled_ = false;        ///< Some entry's value may be only in a chunk.
-  std::vector<std::pair<std::uint32_t, std::uint16_t>> drop_places_;  ///< (table, key group) with range tombstones.
+  std::deque<spill> spills_;       ///< Handed out, not confirmed.
+  bool drained_ = true;            ///< The caller was told that the last freeze has no more chunks.
+  std::size_t spilling_bytes_ = 0; ///< Values that leave memory when spills_ are confirmed.
+  bool any_spilled_ = false;       ///< Some entry's value may be only in a chunk.
+  std::vector<std::pair<std::uint32_t, std::uint16_t>> drop_places_; ///< (table, key group) with range tombstones.
   std::size_t memory_ = 0;
   std::string key_scratch_;
   std::string row_scratch_;
   std::string value_scratch_;
   std::uint64_t cached_chunk_ = 0;
-  std::string cached_chunk_bytes_;  ///< The last spilled chunk read back.
+  std::string cached_chunk_bytes_; ///< The last spilled chunk read back.
 };
 
 } // namespace weir::state_detail

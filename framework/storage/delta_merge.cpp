@@ -62,9 +62,8 @@ bool delta_merge::covered(std::size_t source) const {
   if (r.kind() != state_kind::ordered || r.row_key().substr(0, value_row_prefix) != drop_prefix_)
     return false;
   auto parts = parse_row_key(state_kind::ordered, r.row_key());
-  return parts && std::any_of(drops_.begin(), drops_.end(), [&](const drop& d) {
-           return d.order > source && parts->time <= d.until;
-         });
+  return parts &&
+         std::any_of(drops_.begin(), drops_.end(), [&](const drop& d) { return d.order > source && parts->time <= d.until; });
 }
 
 result<std::optional<delta_merge::row>> delta_merge::next() {

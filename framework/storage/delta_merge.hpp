@@ -20,7 +20,7 @@ class delta_merge {
     state_kind kind = state_kind::value;
     std::string_view row_key;
     std::string_view value;
-    timestamp until;  ///< drop_until: the widest of all chunks; to be done before later rows are written.
+    timestamp until; ///< drop_until: the widest of all chunks; to be done before later rows are written.
   };
   /// The next row, valid until the next call; none at the end. Errors: store_corrupt.
   result<std::optional<row>> next();
@@ -39,11 +39,11 @@ class delta_merge {
   void push(std::size_t source);
   std::size_t pop();
 
-  std::vector<delta_chunk_reader> sources_;  ///< Index = order: a later one is newer.
-  std::vector<std::size_t> heap_;            ///< Sources with a row; the smallest key first, of equal ones the newest.
-  std::optional<std::size_t> given_;         ///< The source whose row was handed out last.
+  std::vector<delta_chunk_reader> sources_; ///< Index = order: a later one is newer.
+  std::vector<std::size_t> heap_;           ///< Sources with a row; the smallest key first, of equal ones the newest.
+  std::optional<std::size_t> given_;        ///< The source whose row was handed out last.
   std::string drop_prefix_;
-  std::vector<drop> drops_;  ///< Of the key group drop_prefix_.
+  std::vector<drop> drops_; ///< Of the key group drop_prefix_.
 };
 
 } // namespace weir::storage_detail

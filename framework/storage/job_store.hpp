@@ -13,30 +13,30 @@
 namespace weir {
 
 struct job_store_options {
-  std::string directory;  ///< Of the job: `<store>/<job>`; made with mode 0700.
+  std::string directory; ///< Of the job: `<store>/<job>`; made with mode 0700.
   std::string job;
-  std::size_t map_size = std::size_t{1} << 40;  ///< Virtual; grows when full up to `max_size`.
-  std::size_t max_size = 0;                     ///< Bytes of file; 0 = only the disk limits it. Above it: store_full.
-  unsigned retained = 1;                        ///< Complete checkpoints that stay restorable.
-  std::size_t unapplied_limit = std::size_t{256} << 20;  ///< Bytes of complete deltas not in the base yet.
+  std::size_t map_size = std::size_t{1} << 40;          ///< Virtual; grows when full up to `max_size`.
+  std::size_t max_size = 0;                             ///< Bytes of file; 0 = only the disk limits it. Above it: store_full.
+  unsigned retained = 1;                                ///< Complete checkpoints that stay restorable.
+  std::size_t unapplied_limit = std::size_t{256} << 20; ///< Bytes of complete deltas not in the base yet.
   /// A merge into the base begins when either is reached: several deltas at once, where the last write wins, cost the
   /// B-tree fewer pages; the price is what a restart loads.
   unsigned apply_checkpoints = 16;
   std::size_t apply_bytes = std::size_t{32} << 20;
-  std::size_t stage_buffer = std::size_t{8} << 20;  ///< Bytes of staged chunks kept in RAM until they get a transaction.
+  std::size_t stage_buffer = std::size_t{8} << 20; ///< Bytes of staged chunks kept in RAM until they get a transaction.
 };
 
 /// A complete checkpoint as recorded.
 struct checkpoint_manifest {
   std::uint64_t number = 0;
   std::uint64_t incarnation = 0;
-  std::int64_t completed_at_us = 0;  ///< Wall clock.
+  std::int64_t completed_at_us = 0; ///< Wall clock.
   std::uint64_t delta_bytes = 0;
   std::uint64_t outbox_records = 0;
-  bool ended = false;  ///< The bounded input was read to its end.
+  bool ended = false; ///< The bounded input was read to its end.
   std::string plan_fingerprint;
   std::vector<contribution> contributions;
-  std::string job_state;  ///< Of the job as a whole: known partitions, stop offsets, transactional ids ever used.
+  std::string job_state; ///< Of the job as a whole: known partitions, stop offsets, transactional ids ever used.
 };
 
 /// One record of an epoch's output, with its destination fixed.
@@ -106,17 +106,21 @@ class job_store {
   /// Records that all up to the marker is published and deletes outboxes that are; durable by the next complete.
   virtual result<> set_published(const marker& m) = 0;
   /// Complete checkpoints whose outbox is not published whole, ascending, and their bytes.
-  struct unpublished { std::uint64_t checkpoint; std::uint64_t bytes; };
+  struct unpublished {
+    std::uint64_t checkpoint;
+    std::uint64_t bytes;
+  };
   [[nodiscard]] virtual result<std::vector<unpublished>> unpublished_epochs() = 0;
 
   // --- base
   virtual result<std::unique_ptr<base_reader>> open_base() = 0;
   /// Visits the chunks of complete but unapplied deltas, oldest first: for task_state::load_pending.
-  virtual result<> read_unapplied(const std::function<result<>(const participant_id&, std::uint64_t checkpoint, std::string_view chunk)>& visit) = 0;
+  virtual result<> read_unapplied(
+      const std::function<result<>(const participant_id&, std::uint64_t checkpoint, std::string_view chunk)>& visit) = 0;
   struct apply_progress {
-    bool more = false;                     ///< Another slice is worth calling now.
-    std::uint64_t applied_checkpoint = 0;  ///< The base holds all deltas up to this complete checkpoint.
-    bool behind = false;                   ///< Unapplied bytes are above the limit: apply before anything but completing.
+    bool more = false;                    ///< Another slice is worth calling now.
+    std::uint64_t applied_checkpoint = 0; ///< The base holds all deltas up to this complete checkpoint.
+    bool behind = false;                  ///< Unapplied bytes are above the limit: apply before anything but completing.
   };
   /// One bounded slice (<= 20 ms, <= 8 MB dirty) of merging complete deltas into the base; restartable after a crash.
   virtual result<apply_progress> apply_slice() = 0;
@@ -129,7 +133,7 @@ class job_store {
     std::uint64_t file_bytes = 0;
     std::uint64_t unapplied_bytes = 0;
     std::uint64_t outbox_bytes = 0;
-    std::uint64_t oldest_reader_lag = 0;  ///< Transactions behind the newest.
+    std::uint64_t oldest_reader_lag = 0; ///< Transactions behind the newest.
   };
   [[nodiscard]] virtual result<statistics> stats() = 0;
   /// Frees reader slots of dead processes; at start and each minute.

@@ -113,13 +113,15 @@ result<> lmdb_env::grow() {
   mdb_env_info(env_, &info);
   auto limit = options_.max_size;
   if (limit != 0 && info.me_mapsize >= limit / 4096 * 4096)
-    return error{errc::store_full, "the store '" + options_.directory + "' has reached its limit of " + std::to_string(limit) + " bytes"};
+    return error{errc::store_full,
+                 "the store '" + options_.directory + "' has reached its limit of " + std::to_string(limit) + " bytes"};
   auto size = info.me_mapsize * 2;
   if (limit != 0)
     size = std::min(size, limit / 4096 * 4096);
   int rc = 0;
   if (!gate_.run_alone(options_.grow_patience_ms, [&] { rc = mdb_env_set_mapsize(env_, size); }))
-    return error{errc::store_full, "the store '" + options_.directory + "' must grow its map, but a reader does not let go of it"};
+    return error{errc::store_full,
+                 "the store '" + options_.directory + "' must grow its map, but a reader does not let go of it"};
   if (rc != 0)
     return lmdb_error(rc, "growing the map of the store '" + options_.directory + "'");
   return success();

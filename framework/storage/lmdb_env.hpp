@@ -26,7 +26,7 @@ class map_gate {
   bool run_alone(int patience_ms, const std::function<void()>& alone);
 
  private:
-  std::mutex mutex_;           ///< Guards the two below.
+  std::mutex mutex_; ///< Guards the two below.
   std::condition_variable changed_;
   unsigned inside_ = 0;
   bool closed_ = false;
@@ -35,13 +35,13 @@ class map_gate {
 struct lmdb_env_options {
   std::string directory;
   std::size_t map_size = 0;
-  std::size_t max_size = 0;  ///< 0: only the disk limits it.
+  std::size_t max_size = 0; ///< 0: only the disk limits it.
   int grow_patience_ms = 10'000;
 };
 
 enum class commit_kind {
   durable,
-  ordered,  ///< May be lost at a crash of the machine, but never without all later ones, and never torn.
+  ordered, ///< May be lost at a crash of the machine, but never without all later ones, and never torn.
 };
 
 /// One environment of the process. LMDB forbids to open the same file twice in a process, so opening the same directory
@@ -79,7 +79,7 @@ class lmdb_env {
   lmdb_env_options options_;
   MDB_env* env_ = nullptr;
   map_gate gate_;
-  std::optional<error> broken_;  ///< Of the writing thread: a commit whose outcome is unknown.
+  std::optional<error> broken_; ///< Of the writing thread: a commit whose outcome is unknown.
 };
 
 /// Reads a value; none when there is none. Valid as the transaction allows.

@@ -282,7 +282,7 @@ result<std::vector<job_store::unpublished>> lmdb_job_store::unpublished_epochs()
 }
 
 result<> lmdb_job_store::read_unapplied(
-  const std::function<result<>(const participant_id&, std::uint64_t, std::string_view)>& visit) {
+    const std::function<result<>(const participant_id&, std::uint64_t, std::string_view)>& visit) {
   for (const auto& [number, known] : complete_) {
     if (number < apply_.applied_end)
       continue;
@@ -299,7 +299,8 @@ result<> lmdb_job_store::read_unapplied(
 result<std::unique_ptr<base_reader>> lmdb_job_store::open_base() { return make_lmdb_base_reader(env_, db_.base); }
 
 result<> lmdb_job_store::set_fact(std::string_view name, std::string_view value) {
-  return env_->write(commit_kind::durable, [&](MDB_txn* txn) { return write_value(txn, db_.fact, name, seal(sealed::fact, value)); });
+  return env_->write(commit_kind::durable,
+                     [&](MDB_txn* txn) { return write_value(txn, db_.fact, name, seal(sealed::fact, value)); });
 }
 
 result<std::optional<std::string>> lmdb_job_store::fact(std::string_view name) {
@@ -329,12 +330,12 @@ result<job_store::statistics> lmdb_job_store::stats() {
   // The reader table is only to be had as text: lines of pid, thread and transaction ("-" for an idle slot).
   std::string table;
   mdb_reader_list(
-    env_->handle(),
-    [](const char* text, void* out) {
-      static_cast<std::string*>(out)->append(text);
-      return 0;
-    },
-    &table);
+      env_->handle(),
+      [](const char* text, void* out) {
+        static_cast<std::string*>(out)->append(text);
+        return 0;
+      },
+      &table);
   for (std::size_t at = 0; at < table.size();) {
     auto end = std::min(table.find('\n', at), table.size());
     unsigned long long txn = 0;

@@ -39,8 +39,7 @@ class lmdb_job_store final : public job_store {
   [[nodiscard]] result<std::vector<unpublished>> unpublished_epochs() override;
 
   result<std::unique_ptr<base_reader>> open_base() override;
-  result<> read_unapplied(
-    const std::function<result<>(const participant_id&, std::uint64_t, std::string_view)>& visit) override;
+  result<> read_unapplied(const std::function<result<>(const participant_id&, std::uint64_t, std::string_view)>& visit) override;
   result<apply_progress> apply_slice() override;
 
   result<> set_fact(std::string_view name, std::string_view value) override;
@@ -110,11 +109,11 @@ class lmdb_job_store final : public job_store {
   lineage_id lineage_;
   std::uint64_t incarnation_ = 0;
   std::uint64_t next_sequence_ = 0;
-  std::optional<std::uint64_t> highest_used_;  ///< Newest number that was completed, recorded or closed.
-  std::set<std::uint64_t> closed_;             ///< By this process.
-  std::map<std::uint64_t, known_checkpoint> complete_;  ///< At or above what the base holds; readable manifests only.
-  std::set<std::uint64_t> damaged_;                     ///< Numbers of unreadable manifests.
-  std::map<std::uint64_t, epoch_record> epochs_;        ///< Complete, with an outbox in the store.
+  std::optional<std::uint64_t> highest_used_;          ///< Newest number that was completed, recorded or closed.
+  std::set<std::uint64_t> closed_;                     ///< By this process.
+  std::map<std::uint64_t, known_checkpoint> complete_; ///< At or above what the base holds; readable manifests only.
+  std::set<std::uint64_t> damaged_;                    ///< Numbers of unreadable manifests.
+  std::map<std::uint64_t, epoch_record> epochs_;       ///< Complete, with an outbox in the store.
   std::optional<marker> published_;
   bool published_dirty_ = false;
   std::map<participant_id, counters> counters_;
@@ -126,9 +125,9 @@ class lmdb_job_store final : public job_store {
 
   apply_state apply_;
   std::vector<chunk_ref> merge_chunks_;
-  std::optional<delta_merge> merge_;       ///< In step with apply_.position; none: open it from there.
-  std::uintptr_t last_page_ = 0;           ///< Of the base, that the merge changed last.
-  bool merge_checked_ = false;             ///< The chunks of the running merge were verified by this process.
+  std::optional<delta_merge> merge_; ///< In step with apply_.position; none: open it from there.
+  std::uintptr_t last_page_ = 0;     ///< Of the base, that the merge changed last.
+  bool merge_checked_ = false;       ///< The chunks of the running merge were verified by this process.
 };
 
 result<std::unique_ptr<base_reader>> make_lmdb_base_reader(std::shared_ptr<lmdb_env> env, MDB_dbi base);

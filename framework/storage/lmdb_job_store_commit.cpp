@@ -7,7 +7,7 @@ namespace weir::storage_detail {
 namespace {
 
 constexpr std::size_t transaction_limit = std::size_t{16} << 20;
-constexpr std::size_t chunk_limit = std::size_t{1} << 30;  // LMDB lengths are 32 bits.
+constexpr std::size_t chunk_limit = std::size_t{1} << 30; // LMDB lengths are 32 bits.
 constexpr std::string_view used_key = "used";
 constexpr std::string_view published_key = "published";
 
@@ -109,18 +109,19 @@ result<> lmdb_job_store::complete(const checkpoint_manifest& m) {
       return error{errc::invalid_argument, where(name + ": '" + c.who.vertex + "' " + std::to_string(c.who.index) +
                                                  " announces chunks that were not staged")};
   }
-  auto takes = [&](const staged& s, std::uint64_t contribution::* end) {
+  auto takes = [&](const staged& s, std::uint64_t contribution::*end) {
     auto it = of.find(s.who);
     return it != of.end() && s.number < it->second->*end;
   };
   manifest_record record{m, {}, next_sequence_};
   epoch_record epoch;
-  auto collect = [&](const std::vector<staged>& from, std::uint64_t contribution::* end, std::vector<chunk_ref>& refs) {
+  auto collect = [&](const std::vector<staged>& from, std::uint64_t contribution::*end, std::vector<chunk_ref>& refs) {
     std::vector<const staged*> mine;
     for (const auto& s : from)
       if (takes(s, end))
         mine.push_back(&s);
-    std::sort(mine.begin(), mine.end(), [](auto* a, auto* b) { return std::tie(a->who, a->number) < std::tie(b->who, b->number); });
+    std::sort(mine.begin(), mine.end(),
+              [](auto* a, auto* b) { return std::tie(a->who, a->number) < std::tie(b->who, b->number); });
     for (auto* s : mine)
       refs.push_back(s->ref);
   };

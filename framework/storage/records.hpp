@@ -35,8 +35,8 @@ struct chunk_ref {
 
 struct manifest_record {
   checkpoint_manifest manifest;
-  std::vector<chunk_ref> deltas;    ///< By participant, then by number.
-  std::uint64_t next_sequence = 0;  ///< Above every chunk when it was written.
+  std::vector<chunk_ref> deltas;   ///< By participant, then by number.
+  std::uint64_t next_sequence = 0; ///< Above every chunk when it was written.
 };
 std::string encode_manifest(const manifest_record& r);
 result<manifest_record> decode_manifest(std::string_view payload);
@@ -60,10 +60,10 @@ result<chunk_record> decode_chunk(std::string_view payload);
 
 /// How far the base has come.
 struct apply_state {
-  std::uint64_t applied_end = 0;  ///< One above the newest checkpoint that the base holds; 0: none.
-  std::uint64_t target = 0;       ///< The checkpoint up to which a merge is under way, when `running`.
+  std::uint64_t applied_end = 0; ///< One above the newest checkpoint that the base holds; 0: none.
+  std::uint64_t target = 0;      ///< The checkpoint up to which a merge is under way, when `running`.
   bool running = false;
-  std::string position;  ///< Rows below it are merged.
+  std::string position; ///< Rows below it are merged.
 };
 std::string encode_apply(const apply_state& s);
 result<apply_state> decode_apply(std::string_view payload);

@@ -74,7 +74,8 @@ result<std::unique_ptr<store_lock>> lock_store(const std::string& directory) {
     char text[32] = {};
     auto n = ::pread(fd, text, sizeof text - 1, 0);
     auto pid = n > 0 ? std::strtol(text, nullptr, 10) : 0;
-    auto who = pid > 0 ? "process " + std::to_string(pid) + ", " + process_state(pid) : std::string("a process that has not written its id yet");
+    auto who = pid > 0 ? "process " + std::to_string(pid) + ", " + process_state(pid)
+                       : std::string("a process that has not written its id yet");
     return error{errc::store_locked, "the store '" + directory + "' is held by " + who};
   }
   auto text = std::to_string(::getpid()) + "\n";

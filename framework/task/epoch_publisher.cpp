@@ -30,7 +30,7 @@ void epoch_publisher::identify(lineage_id lineage, std::uint64_t incarnation) {
 }
 
 result<> epoch_publisher::open(std::size_t slot) {
-  publishers_[slot].reset();  // The old producer first: two with one id would fence each other.
+  publishers_[slot].reset(); // The old producer first: two with one id would fence each other.
   WEIR_ASSIGN(publishers_[slot], slots_[slot].sink->open_publisher(slots_[slot].id, options_.marker_topic));
   return publishers_[slot]->fence();
 }
@@ -43,9 +43,7 @@ result<> epoch_publisher::fence() {
   return success();
 }
 
-result<std::optional<marker>> epoch_publisher::read_marker(std::size_t slot) {
-  return publishers_[slot]->read_marker();
-}
+result<std::optional<marker>> epoch_publisher::read_marker(std::size_t slot) { return publishers_[slot]->read_marker(); }
 
 result<> epoch_publisher::publish_marker(std::size_t slot, const marker& m) {
   for (unsigned attempts = 1;; ++attempts) {
@@ -88,7 +86,8 @@ result<> epoch_publisher::publish(const std::vector<epoch_output>& epochs, const
   return success();
 }
 
-epoch_publisher::attempt_result epoch_publisher::attempt(std::size_t slot, const std::vector<epoch_output>& epochs, position& at) {
+epoch_publisher::attempt_result epoch_publisher::attempt(std::size_t slot, const std::vector<epoch_output>& epochs,
+                                                         position& at) {
   auto& publisher = *publishers_[slot];
   attempt_result out;
   std::vector<output_record> records;
@@ -193,20 +192,22 @@ result<> epoch_publisher::publish_slot(std::size_t slot, const std::vector<epoch
       case publish_step::record_published:
         break;
       case publish_step::again:
-        log_.warning("publishing failed, trying again", {{"id", slots_[slot].id}, {"attempt", attempts}, {"cause", tried.report.cause.message}});
+        log_.warning("publishing failed, trying again",
+                     {{"id", slots_[slot].id}, {"attempt", attempts}, {"cause", tried.report.cause.message}});
         if (options_.wait(pause_after(attempts)))
           return error{errc::cancelled, "stopped before the output was published: " + tried.report.cause.message};
         break;
       case publish_step::reopen_and_look:
-        log_.warning("the outcome of a publish is unknown, looking it up", {{"id", slots_[slot].id}, {"cause", tried.report.cause.message}});
+        log_.warning("the outcome of a publish is unknown, looking it up",
+                     {{"id", slots_[slot].id}, {"cause", tried.report.cause.message}});
         if (options_.wait(pause_after(attempts)))
           return error{errc::cancelled, "stopped before the outcome of a publish was known"};
         must_look = true;
         break;
       case publish_step::isolate:
         return error{errc::too_large, "record " + std::to_string(tried.report.record) + " of epoch " +
-                                          std::to_string(epochs[before.epoch].checkpoint) + " can never be written: " +
-                                          tried.report.cause.message +
+                                          std::to_string(epochs[before.epoch].checkpoint) +
+                                          " can never be written: " + tried.report.cause.message +
                                           ". It stays in the outbox; raise the limit of the topic and start again"};
       case publish_step::stop_publishing:
         return error{tried.report.cause.code == errc::not_authorized ? errc::not_authorized : errc::not_found,

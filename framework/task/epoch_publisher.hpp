@@ -21,7 +21,7 @@ struct epoch_output {
 struct publisher_slot {
   std::string id;
   std::string connection;
-  sink_connection* sink = nullptr;  ///< Outlives the slot.
+  sink_connection* sink = nullptr; ///< Outlives the slot.
 };
 
 /// Publishes complete epochs under the job's transactional ids by the marker protocol (design section 8): records and
@@ -31,8 +31,8 @@ class epoch_publisher {
  public:
   struct options {
     std::string marker_topic;
-    std::size_t transaction_bytes = std::size_t{16} << 20;  ///< An epoch above it is published in several transactions.
-    std::function<bool(duration)> wait;  ///< Waits; true when the caller wants to give up (a stop beyond its time-out).
+    std::size_t transaction_bytes = std::size_t{16} << 20; ///< An epoch above it is published in several transactions.
+    std::function<bool(duration)> wait; ///< Waits; true when the caller wants to give up (a stop beyond its time-out).
   };
   epoch_publisher(options o, std::vector<publisher_slot> slots, logger log);
 
@@ -59,8 +59,8 @@ class epoch_publisher {
 
  private:
   struct position {
-    std::size_t epoch = 0;       ///< Index in the list.
-    std::uint64_t ordinal = 0;   ///< First record of the slot that is not published.
+    std::size_t epoch = 0;     ///< Index in the list.
+    std::uint64_t ordinal = 0; ///< First record of the slot that is not published.
   };
   struct attempt_result {
     publish_report report;

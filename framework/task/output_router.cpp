@@ -6,8 +6,8 @@ void output_router::add_edge(routing route, std::uint32_t max_parallelism, std::
   edge e{route, channels_.size(), channels.size(), 0, {}};
   if (route == routing::hash) {
     for (std::uint32_t group = 0; group < max_parallelism; ++group)
-      e.task_of_group.push_back(task_of(static_cast<std::uint16_t>(group), max_parallelism,
-                                        static_cast<std::uint32_t>(channels.size())));
+      e.task_of_group.push_back(
+          task_of(static_cast<std::uint16_t>(group), max_parallelism, static_cast<std::uint32_t>(channels.size())));
   }
   for (auto& c : channels) {
     without_credit_ += c.credit <= 0 ? 1 : 0;
@@ -53,9 +53,7 @@ void output_router::emit(std::size_t port, std::unique_ptr<any_batch> rows) {
   }
 }
 
-bool output_router::has_credit() const {
-  return without_credit_ == 0 && (!condition_ || condition_());
-}
+bool output_router::has_credit() const { return without_credit_ == 0 && (!condition_ || condition_()); }
 
 void output_router::broadcast(const std::function<frame()>& make) {
   for (auto& c : channels_)

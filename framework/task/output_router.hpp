@@ -9,9 +9,9 @@ namespace weir {
 
 /// An outgoing channel of one task: to one subtask of one downstream vertex.
 struct out_channel {
-  std::uint32_t channel = 0;  ///< Identity in the job, unique.
+  std::uint32_t channel = 0; ///< Identity in the job, unique.
   const batch_codec* codec = nullptr;
-  std::int64_t credit = 0;  ///< Bytes; a frame may be sent while above zero and may take it below.
+  std::int64_t credit = 0; ///< Bytes; a frame may be sent while above zero and may take it below.
 };
 
 /// The out-edges of one task: routes batches to channels, counts credit, gathers what one step sends into one message per
@@ -46,9 +46,9 @@ class output_router final : public chain_output {
   };
   struct edge {
     routing route;
-    std::size_t first = 0, count = 0;  ///< Range in channels_.
+    std::size_t first = 0, count = 0; ///< Range in channels_.
     std::size_t turn = 0;
-    std::vector<std::uint32_t> task_of_group;  ///< Of a hash edge.
+    std::vector<std::uint32_t> task_of_group; ///< Of a hash edge.
   };
   void put(outgoing& to, frame f);
 

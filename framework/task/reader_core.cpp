@@ -1,7 +1,7 @@
+#include <xxhash.h>
 #include <weir/core/fail_point.hpp>
 #include <weir/record/key.hpp>
 #include <weir/task/reader_core.hpp>
-#include <xxhash.h>
 
 namespace weir {
 namespace {
@@ -17,9 +17,7 @@ void keep_bytes(const record_view& r, std::string& out) {
   w.bytes(r.value.value_or(std::string_view{}));
 }
 
-std::uint64_t hash_of(std::string_view bytes) {
-  return XXH3_64bits(bytes.data(), bytes.size());
-}
+std::uint64_t hash_of(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
 } // namespace
 
@@ -143,15 +141,16 @@ void reader_core::consume(const record_view& record) {
 result<> reader_core::check_last(const record_view& record) {
   auto& last = *position_.last;
   if (record.offset != last.offset)
-    return success();  // Gone by retention or compaction: that is allowed.
+    return success(); // Gone by retention or compaction: that is allowed.
   std::string bytes;
   keep_bytes(record, bytes);
   if (record.time.us == last.time_us && hash_of(bytes) == last.hash)
     return success();
-  return error{errc::store_foreign,
-               "the record at offset " + std::to_string(last.offset) +
-                   " is not the one the checkpoint was made after: the topic was deleted and made anew. Restore the topic, or start "
-                   "the job with an empty store directory to process the new topic from its beginning"};
+  return error{
+      errc::store_foreign,
+      "the record at offset " + std::to_string(last.offset) +
+          " is not the one the checkpoint was made after: the topic was deleted and made anew. Restore the topic, or start "
+          "the job with an empty store directory to process the new topic from its beginning"};
 }
 
 result<> reader_core::after_rows(result<progress> p) {

@@ -16,9 +16,9 @@ namespace weir {
 
 /// Where a partition reader is in its life.
 enum class reader_phase : std::uint8_t {
-  reading,  ///< Polls while it has credit; leaves at its stop offset or at the final barrier.
-  ended,    ///< The bounded partition is read to its stop; only barriers are still answered.
-  stopped,  ///< Behind the final barrier: nothing is read any more.
+  reading, ///< Polls while it has credit; leaves at its stop offset or at the final barrier.
+  ended,   ///< The bounded partition is read to its stop; only barriers are still answered.
+  stopped, ///< Behind the final barrier: nothing is read any more.
 };
 
 /// One partition of a source: polls, decodes, runs the fused operators, keeps position and watermark, answers barriers.
@@ -26,19 +26,20 @@ enum class reader_phase : std::uint8_t {
 class reader_core : private record_consumer {
  public:
   struct parts {
-    participant_id who;  ///< Source vertex and partition.
+    participant_id who; ///< Source vertex and partition.
     std::string topic;
-    std::unique_ptr<partition_reader> reader;  ///< Opened at `position.last->offset` if there is a last record, else at next_offset.
+    std::unique_ptr<partition_reader>
+        reader; ///< Opened at `position.last->offset` if there is a last record, else at next_offset.
     std::unique_ptr<output_router> output;
     std::unique_ptr<chain> operators;
     chain_context context;
     const clock* time = nullptr;
-    reader_snapshot position;              ///< Where to begin; `next_offset` is the first record to pass on.
-    bool check_fingerprint = false;        ///< The reader was opened at the last record: compare it first.
-    bool restored = false;                 ///< `position` comes from a checkpoint: watermark, idle flag and chain count.
-    std::optional<std::int64_t> stop;      ///< First offset that is not read any more.
+    reader_snapshot position;         ///< Where to begin; `next_offset` is the first record to pass on.
+    bool check_fingerprint = false;   ///< The reader was opened at the last record: compare it first.
+    bool restored = false;            ///< `position` comes from a checkpoint: watermark, idle flag and chain count.
+    std::optional<std::int64_t> stop; ///< First offset that is not read any more.
     std::function<void(std::uint64_t checkpoint, contribution)> acknowledge;
-    std::function<void()> finished;        ///< The stop offset is reached and the end was sent.
+    std::function<void()> finished; ///< The stop offset is reached and the end was sent.
   };
   explicit reader_core(parts p);
 
@@ -77,12 +78,12 @@ class reader_core : private record_consumer {
   reader_phase phase_ = reader_phase::reading;
   std::deque<barrier_frame> barriers_;
   idleness_tracker idleness_{std::nullopt};
-  std::optional<error> failed_;  ///< Met inside consume().
+  std::optional<error> failed_; ///< Met inside consume().
   bool blocked_ = false;
   bool wake_ = true;
   bool at_stop_ = false;
-  std::size_t polled_ = 0;  ///< Records of the present poll that were passed on.
-  std::string last_bytes_;  ///< Key and value of the last record, hashed only at a barrier.
+  std::size_t polled_ = 0; ///< Records of the present poll that were passed on.
+  std::string last_bytes_; ///< Key and value of the last record, hashed only at a barrier.
   std::uint64_t records_ = 0;
 };
 

@@ -1,5 +1,5 @@
-#include <weir/task/sink_targets.hpp>
 #include <weir/storage/job_store.hpp>
+#include <weir/task/sink_targets.hpp>
 
 namespace weir {
 
@@ -8,11 +8,13 @@ result<> check_writable(const destination& to, const encoded_record& r) {
   // A record batch of one record adds at most this much to key, value and headers (KIP-98 message format).
   constexpr std::size_t framing = 100;
   if (to.topic.max_record_bytes > 0 && size + framing > to.topic.max_record_bytes)
-    return error{errc::too_large, "a record of " + std::to_string(size) + " bytes is above the limit of topic '" + to.topic.topic +
-                                      "' (" + std::to_string(to.topic.max_record_bytes) +
-                                      " bytes); raise max.message.bytes of the topic or choose another error policy for the sink"};
+    return error{errc::too_large,
+                 "a record of " + std::to_string(size) + " bytes is above the limit of topic '" + to.topic.topic + "' (" +
+                     std::to_string(to.topic.max_record_bytes) +
+                     " bytes); raise max.message.bytes of the topic or choose another error policy for the sink"};
   if (to.topic.compacted && !r.key)
-    return error{errc::invalid_argument, "topic '" + to.topic.topic + "' is compacted: a record without a key cannot be written to it"};
+    return error{errc::invalid_argument,
+                 "topic '" + to.topic.topic + "' is compacted: a record without a key cannot be written to it"};
   return success();
 }
 

@@ -11,7 +11,7 @@ namespace weir {
 struct destination {
   std::string connection;
   topic_description topic;
-  sink_connection* partitioner = nullptr;  ///< Chooses partitions; outlives the target.
+  sink_connection* partitioner = nullptr; ///< Chooses partitions; outlives the target.
 };
 
 /// The end of a sink chain with its behaviour at a barrier. Only the owning task's thread.

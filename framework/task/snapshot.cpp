@@ -1,5 +1,5 @@
-#include <weir/task/snapshot.hpp>
 #include <weir/record/bytes.hpp>
+#include <weir/task/snapshot.hpp>
 
 namespace weir {
 namespace {

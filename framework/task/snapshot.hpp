@@ -15,7 +15,7 @@ namespace weir {
 struct record_fingerprint {
   std::int64_t offset = -1;
   std::int64_t time_us = 0;
-  std::uint64_t hash = 0;  ///< XXH3-64 of key and value.
+  std::uint64_t hash = 0; ///< XXH3-64 of key and value.
   friend bool operator==(const record_fingerprint&, const record_fingerprint&) = default;
 };
 
@@ -39,8 +39,8 @@ result<task_snapshot> decode_task_snapshot(std::string_view bytes);
 
 /// What a checkpoint says of the job as a whole.
 struct job_snapshot {
-  std::map<std::string, std::int32_t> partitions;   ///< Per source vertex: how many partitions were known.
-  std::map<std::string, std::string> clusters;      ///< Per connection with exactly-once sinks: its cluster id.
+  std::map<std::string, std::int32_t> partitions; ///< Per source vertex: how many partitions were known.
+  std::map<std::string, std::string> clusters;    ///< Per connection with exactly-once sinks: its cluster id.
 };
 std::string encode(const job_snapshot& s);
 result<job_snapshot> decode_job_snapshot(std::string_view bytes);

@@ -1,5 +1,5 @@
-#include <weir/task/task_core.hpp>
 #include <weir/core/fail_point.hpp>
+#include <weir/task/task_core.hpp>
 
 namespace weir {
 
@@ -8,8 +8,7 @@ namespace {
 constexpr std::size_t drain_slice = std::size_t{512} << 10;
 } // namespace
 
-task_core::task_core(parts p)
-    : parts_(std::move(p)), alignment_(parts_.inputs.size()), merger_(parts_.inputs.size()) {
+task_core::task_core(parts p) : parts_(std::move(p)), alignment_(parts_.inputs.size()), merger_(parts_.inputs.size()) {
   for (auto& c : parts_.inputs) {
     input_of_[c.channel] = inputs_.size();
     inputs_.emplace_back().channel = c;
@@ -245,9 +244,7 @@ std::string task_core::save() const {
 
 void task_core::on_complete(std::uint64_t) {}
 
-void task_core::on_closed(std::uint64_t checkpoint) {
-  alignment_.on_closed(checkpoint);
-}
+void task_core::on_closed(std::uint64_t checkpoint) { alignment_.on_closed(checkpoint); }
 
 void task_core::on_applied(std::uint64_t checkpoint) {
   if (!parts_.state)

@@ -31,15 +31,15 @@ class task_host {
 };
 
 struct in_channel {
-  std::uint32_t channel = 0;  ///< Identity in the job.
-  std::size_t input = 0;      ///< In-edge of the vertex.
+  std::uint32_t channel = 0; ///< Identity in the job.
+  std::size_t input = 0;     ///< In-edge of the vertex.
 };
 
 /// Where a task is in its life.
 enum class task_phase : std::uint8_t {
-  running,   ///< Processes frames; leaves at the end of all inputs or at the final barrier.
-  finished,  ///< Every input ended; only barriers are still answered.
-  stopped,   ///< Behind the final barrier: nothing is processed, no timer fires, nothing is sent.
+  running,  ///< Processes frames; leaves at the end of all inputs or at the final barrier.
+  finished, ///< Every input ended; only barriers are still answered.
+  stopped,  ///< Behind the final barrier: nothing is processed, no timer fires, nothing is sent.
 };
 
 /// One parallel instance of a vertex that is not a source: its channels, its chain, its state. Drives alignment, watermarks,
@@ -51,10 +51,10 @@ class task_core {
     participant_id who;
     std::vector<in_channel> inputs;
     std::unique_ptr<output_router> output;
-    std::unique_ptr<task_state> state;  ///< Null when the vertex is not keyed.
-    std::unique_ptr<epoch_sink> sink;   ///< Of sink vertices.
+    std::unique_ptr<task_state> state; ///< Null when the vertex is not keyed.
+    std::unique_ptr<epoch_sink> sink;  ///< Of sink vertices.
     std::unique_ptr<chain> operators;
-    chain_context context;  ///< Completed here: state, output, sink.
+    chain_context context; ///< Completed here: state, output, sink.
     task_host* host = nullptr;
   };
   explicit task_core(parts p);
@@ -69,8 +69,8 @@ class task_core {
   void on_time(timestamp now) { time_now_ = now; }
 
   enum class step_result : std::uint8_t {
-    idle,     ///< Nothing to do until a message comes.
-    more,     ///< Call again.
+    idle, ///< Nothing to do until a message comes.
+    more, ///< Call again.
   };
   /// Works for about one frame or one slice of a snapshot. Sends what came of it.
   result<step_result> step();
@@ -121,7 +121,7 @@ class task_core {
   [[nodiscard]] std::string save() const;
 
   parts parts_;
-  std::deque<input> inputs_;  ///< Not a vector: frames cannot be copied when it grows.
+  std::deque<input> inputs_; ///< Not a vector: frames cannot be copied when it grows.
   std::map<std::uint32_t, std::size_t> input_of_;
   alignment alignment_;
   watermark_merger merger_;
@@ -131,11 +131,11 @@ class task_core {
   follow_up then_;
   std::optional<timestamp> time_now_;
   std::optional<snapshot> snapshot_;
-  std::optional<std::string> before_end_;  ///< Inline state from before the end of time, kept for later checkpoints.
+  std::optional<std::string> before_end_; ///< Inline state from before the end of time, kept for later checkpoints.
   std::uint64_t staged_deltas_ = 0;
   std::uint64_t staged_outbox_ = 0;
   std::uint64_t restored_checkpoint_ = 0;
-  std::map<std::uint64_t, std::uint64_t> freeze_of_;  ///< Checkpoint -> freeze, until applied.
+  std::map<std::uint64_t, std::uint64_t> freeze_of_; ///< Checkpoint -> freeze, until applied.
   std::uint64_t rows_in_ = 0;
 };
 

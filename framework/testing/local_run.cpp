@@ -4,9 +4,7 @@
 
 namespace weir::testing {
 
-input_record value_record(std::string value, timestamp time) {
-  return {std::nullopt, std::move(value), {}, time};
-}
+input_record value_record(std::string value, timestamp time) { return {std::nullopt, std::move(value), {}, time}; }
 
 std::string to_text(const output_row& r) {
   auto text = r.key.value_or("(null)") + " | " + r.value.value_or("(null)") + " @" + std::to_string(r.time.us);
@@ -47,7 +45,7 @@ class local_run::task_sink final : public sink_target {
   }
 
  private:
-  std::size_t max_bytes_;  ///< 0: no limit.
+  std::size_t max_bytes_; ///< 0: no limit.
   std::vector<output_row>& rows_;
 };
 
@@ -130,9 +128,7 @@ void local_run::task_output::emit(std::size_t port, std::unique_ptr<any_batch> r
 
 local_run::local_run(job_plan plan, local_options options) : plan_(std::move(plan)), options_(options) {}
 
-local_run::task& local_run::task_at(std::size_t vertex, std::size_t subtask) {
-  return *tasks_[vertex][subtask];
-}
+local_run::task& local_run::task_at(std::size_t vertex, std::size_t subtask) { return *tasks_[vertex][subtask]; }
 
 result<> local_run::open() {
   for (std::size_t v = 0; v < plan_.vertices.size(); ++v) {

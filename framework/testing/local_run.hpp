@@ -33,10 +33,10 @@ struct output_row {
 std::string to_text(const output_row& r);
 
 struct local_options {
-  int partitions = 1;               ///< Of every source.
-  bool refuse_credit = false;       ///< No credit at every other question.
-  bool encode_channels = false;     ///< Every batch is encoded and decoded on its way.
-  std::map<std::string, std::size_t> max_record_bytes{};  ///< By sink: larger values are refused with too_large.
+  int partitions = 1;                                    ///< Of every source.
+  bool refuse_credit = false;                            ///< No credit at every other question.
+  bool encode_channels = false;                          ///< Every batch is encoded and decoded on its way.
+  std::map<std::string, std::size_t> max_record_bytes{}; ///< By sink: larger values are refused with too_large.
 };
 
 /// Runs a plan in one thread with in-memory state: every vertex with all its tasks, watermarks merged as in the real
@@ -83,7 +83,7 @@ class local_run {
   local_options options_;
   manual_clock clock_;
   std::vector<std::string> source_topics_;
-  std::vector<std::vector<std::unique_ptr<task>>> tasks_;  ///< By vertex, then subtask.
+  std::vector<std::vector<std::unique_ptr<task>>> tasks_; ///< By vertex, then subtask.
   std::map<std::string, std::vector<output_row>> written_;
   std::optional<error> failed_;
   std::uint64_t blocked_ = 0;

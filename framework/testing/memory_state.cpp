@@ -51,7 +51,8 @@ result<> memory_state::erase(state_handle h, std::uint16_t group, std::string_vi
   return success();
 }
 
-result<std::optional<std::string_view>> memory_state::get(state_handle h, std::uint16_t group, timestamp time, std::string_view key) {
+result<std::optional<std::string_view>> memory_state::get(state_handle h, std::uint16_t group, timestamp time,
+                                                          std::string_view key) {
   WEIR_TRY(call());
   auto found = at(h).ordered.find({group, time, std::string(key)});
   if (found == at(h).ordered.end())

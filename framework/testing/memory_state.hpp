@@ -17,7 +17,7 @@ class memory_state final : public keyed_state {
     std::map<std::tuple<std::uint16_t, timestamp, std::string>, std::string> ordered;
     std::string schema;
   };
-  using contents = std::map<std::string, table>;  ///< By `<operator>/<state>`.
+  using contents = std::map<std::string, table>; ///< By `<operator>/<state>`.
 
   memory_state() = default;
   explicit memory_state(contents restored) : contents_(std::move(restored)) {}

@@ -24,13 +24,19 @@ constexpr way ways[] = {
     {.name = "without chaining", .chaining = false},
     {.name = "parallelism 1", .parallelism = 1},
     {.name = "parallelism 4", .parallelism = 4},
-    {.name = "everything at once", .single = true, .tiny_batches = true, .refuse = true, .restart = true, .encode = true,
-     .chaining = false, .parallelism = 3},
+    {.name = "everything at once",
+     .single = true,
+     .tiny_batches = true,
+     .refuse = true,
+     .restart = true,
+     .encode = true,
+     .chaining = false,
+     .parallelism = 3},
 };
 
 struct outcome {
   kit_output rows;
-  std::map<std::string, std::vector<std::string>> per_key;  ///< In the order written.
+  std::map<std::string, std::vector<std::string>> per_key; ///< In the order written.
   std::uint64_t blocked = 0;
 };
 

@@ -12,14 +12,14 @@ struct kit_step {
   std::string source;
   int partition = 0;
   std::vector<input_record> records;
-  duration elapse{0};  ///< If above zero: processing time goes on; the records are ignored.
+  duration elapse{0}; ///< If above zero: processing time goes on; the records are ignored.
 };
 
 struct kit_options {
   int partitions = 1;
-  bool end_of_input = true;         ///< End all sources at last.
-  bool expect_blocking = true;      ///< Refused credit must have been met; false for jobs that emit one row at most per row.
-  std::map<std::string, std::size_t> max_record_bytes{};  ///< By sink, as in local_options.
+  bool end_of_input = true;    ///< End all sources at last.
+  bool expect_blocking = true; ///< Refused credit must have been met; false for jobs that emit one row at most per row.
+  std::map<std::string, std::size_t> max_record_bytes{}; ///< By sink, as in local_options.
 };
 
 /// What a run wrote, by sink; rows sorted as text, because only the order per key and task is defined.
@@ -36,7 +36,7 @@ using kit_output = std::map<std::string, std::vector<std::string>>;
 /// Does not cover: the real state store, real channels and checkpoints under way. `problem` is empty when all agree, else
 /// it says which way differs and how. Errors of a run are part of the output and must be the same everywhere.
 struct kit_report {
-  kit_output output;  ///< Of the run as given.
+  kit_output output; ///< Of the run as given.
   std::string problem;
 };
 kit_report run_kit(const job& j, const std::vector<kit_step>& steps, const kit_options& options = {});

@@ -53,11 +53,17 @@ struct sum {
   using state = detail::sum_of<detail::field_of<F, T>>;
   static constexpr const char* text = "sum";
   template <class T>
-  void add(state<T>& s, const T& v) const { detail::add_checked(s, std::invoke(field, v)); }
+  void add(state<T>& s, const T& v) const {
+    detail::add_checked(s, std::invoke(field, v));
+  }
   template <class T>
-  void merge(state<T>& s, const state<T>& later) const { detail::add_checked(s, later); }
+  void merge(state<T>& s, const state<T>& later) const {
+    detail::add_checked(s, later);
+  }
   template <class T>
-  state<T> finish(const state<T>& s) const { return s; }
+  state<T> finish(const state<T>& s) const {
+    return s;
+  }
 };
 
 /// The number of values.
@@ -66,11 +72,17 @@ struct count {
   using state = std::int64_t;
   static constexpr const char* text = "count";
   template <class T>
-  void add(state<T>& s, const T&) const { ++s; }
+  void add(state<T>& s, const T&) const {
+    ++s;
+  }
   template <class T>
-  void merge(state<T>& s, const state<T>& later) const { s += later; }
+  void merge(state<T>& s, const state<T>& later) const {
+    s += later;
+  }
   template <class T>
-  state<T> finish(const state<T>& s) const { return s; }
+  state<T> finish(const state<T>& s) const {
+    return s;
+  }
 };
 
 namespace detail {
@@ -83,14 +95,18 @@ struct extreme {
   using state = std::optional<field_of<F, T>>;
   static constexpr const char* text = Smaller ? "min" : "max";
   template <class T>
-  void add(state<T>& s, const T& v) const { offer<T>(s, std::invoke(field, v)); }
+  void add(state<T>& s, const T& v) const {
+    offer<T>(s, std::invoke(field, v));
+  }
   template <class T>
   void merge(state<T>& s, const state<T>& later) const {
     if (later)
       offer<T>(s, *later);
   }
   template <class T>
-  field_of<F, T> finish(const state<T>& s) const { return s.value(); }
+  field_of<F, T> finish(const state<T>& s) const {
+    return s.value();
+  }
 
  private:
   template <class T>
@@ -136,7 +152,9 @@ struct avg {
     s.second += later.second;
   }
   template <class T>
-  double finish(const state<T>& s) const { return static_cast<double>(s.first) / static_cast<double>(s.second); }
+  double finish(const state<T>& s) const {
+    return static_cast<double>(s.first) / static_cast<double>(s.second);
+  }
 };
 
 namespace detail {
@@ -146,7 +164,8 @@ template <class T, class... A>
 class aggregate_all {
  public:
   using state = std::tuple<typename A::template state<T>...>;
-  using values = std::tuple<decltype(std::declval<const A&>().template finish<T>(std::declval<const typename A::template state<T>&>()))...>;
+  using values =
+      std::tuple<decltype(std::declval<const A&>().template finish<T>(std::declval<const typename A::template state<T>&>()))...>;
   template <class K>
   using result_row = window_result<K, decltype(std::declval<const A&>().template finish<T>(
                                           std::declval<const typename A::template state<T>&>()))...>;
@@ -187,14 +206,18 @@ struct reducer {
   using state = std::optional<T>;
   static constexpr const char* text = "reduce";
   template <class T>
-  void add(state<T>& s, const T& v) const { s = s ? std::invoke(f, std::as_const(*s), v) : v; }
+  void add(state<T>& s, const T& v) const {
+    s = s ? std::invoke(f, std::as_const(*s), v) : v;
+  }
   template <class T>
   void merge(state<T>& s, const state<T>& later) const {
     if (later)
       add<T>(s, *later);
   }
   template <class T>
-  T finish(const state<T>& s) const { return s.value(); }
+  T finish(const state<T>& s) const {
+    return s.value();
+  }
 };
 
 } // namespace detail

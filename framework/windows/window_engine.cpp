@@ -16,9 +16,7 @@ result<> window_engine::open(chain_runtime& runtime, const std::string& operator
   return success();
 }
 
-void window_engine::set_watermark(timestamp w) {
-  passed_ = shape_.clamp(w, lateness_) + duration{1};
-}
+void window_engine::set_watermark(timestamp w) { passed_ = shape_.clamp(w, lateness_) + duration{1}; }
 
 void window_engine::begin(timestamp before) {
   floor_ = shape_.end_at_or_before(shape_.clamp(before, lateness_) + duration{1});

@@ -69,17 +69,17 @@ class window_engine {
   state_handle handle_;
   std::uint16_t first_group_ = 0;
   std::uint16_t last_group_ = 0;
-  timestamp passed_ = min_timestamp;  ///< Clamped watermark + 1 us: windows with end <= passed_ have fired.
+  timestamp passed_ = min_timestamp; ///< Clamped watermark + 1 us: windows with end <= passed_ have fired.
 
   // The cursor; meaningful while firing_.
   bool firing_ = false;
   std::uint32_t group_ = 0;
-  timestamp floor_;                   ///< Windows up to here had fired before this rise.
-  timestamp fired_;                   ///< In this group, windows up to here have fired.
-  std::optional<timestamp> end_;      ///< The window being fired in this group.
+  timestamp floor_;              ///< Windows up to here had fired before this rise.
+  timestamp fired_;              ///< In this group, windows up to here have fired.
+  std::optional<timestamp> end_; ///< The window being fired in this group.
   std::string after_key_;
   bool gathered_ = false;
-  std::vector<std::pair<std::string, std::string>> merged_;  ///< Key -> accumulator of the window being fired.
+  std::vector<std::pair<std::string, std::string>> merged_; ///< Key -> accumulator of the window being fired.
   std::size_t next_merged_ = 0;
 };
 

@@ -16,7 +16,7 @@ struct window_operator_options {
   window_shape shape;
   duration allowed_lateness{0};
   error_action on_error = error_action::fail;
-  std::string schema;  ///< Of key and accumulator.
+  std::string schema; ///< Of key and accumulator.
 };
 
 /// Keyed windows with an aggregate of type Aggregate (detail::aggregate_all or a reducer). Key: K(const T&). Output 0:
@@ -29,8 +29,12 @@ template <class K, class T, class Row, class Key, class Aggregate>
 class window_operator final : public typed_operator<T>, private window_firing {
  public:
   window_operator(std::string name, window_operator_options options, Key key, Aggregate aggregate)
-      : typed_operator<T>(std::move(name)), schema_(std::move(options.schema)), key_(std::move(key)),
-        aggregate_(std::move(aggregate)), errors_(options.on_error), engine_(options.shape, options.allowed_lateness) {}
+      : typed_operator<T>(std::move(name)),
+        schema_(std::move(options.schema)),
+        key_(std::move(key)),
+        aggregate_(std::move(aggregate)),
+        errors_(options.on_error),
+        engine_(options.shape, options.allowed_lateness) {}
 
   void connect(std::size_t number, chain_operator& target) override {
     if (number == dead_letter_output)

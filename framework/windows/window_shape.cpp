@@ -23,13 +23,12 @@ result<> window_shape::check() const {
   if (slide_ > size_)
     return {errc::invalid_argument, "the slide is longer than the window: records between two windows would be lost"};
   if (size_ / slice_ > max_slices)
-    return {errc::invalid_argument, "the window would be cut into more than 100,000 slices: choose a slide that divides the size"};
+    return {errc::invalid_argument,
+            "the window would be cut into more than 100,000 slices: choose a slide that divides the size"};
   return success();
 }
 
-bool window_shape::valid_lateness(duration d) {
-  return d >= duration{0} && d <= duration{max_size};
-}
+bool window_shape::valid_lateness(duration d) { return d >= duration{0} && d <= duration{max_size}; }
 
 bool window_shape::covers(timestamp t) const {
   return t.us > min_timestamp.us + 4 * size_ && t.us < max_timestamp.us - 4 * size_;

@@ -7,7 +7,8 @@ using namespace std::chrono_literals;
 settings_of<order_totals_settings> order_totals_table() {
   using s = order_totals_settings;
   settings_of<s> t;
-  t.add("input", &s::input, "Topic of the orders. Waited for when it is missing.", {.required = true, .effect = change_effect::fixed});
+  t.add("input", &s::input, "Topic of the orders. Waited for when it is missing.",
+        {.required = true, .effect = change_effect::fixed});
   t.add("output", &s::output, "Topic of the totals, key: the customer. Made with the input's partitions when it is missing.",
         {.required = true, .effect = change_effect::fixed});
   t.add("late", &s::late, "Topic of the orders that came behind their window, as they were. Made when it is missing.",
@@ -21,9 +22,10 @@ settings_of<order_totals_settings> order_totals_table() {
   t.add("idle_after", &s::idle_after, "A partition read to its end that is silent for so long no longer holds back the windows.",
         {.bounds = between(10ms, 24h),
          .trade_off = "Shorter: totals come sooner when partitions fall silent; an order that comes after all may be late."});
-  t.choice("guarantee", &s::guarantee, "How totals and late orders are written.",
-           {{"exactly-once", delivery::exactly_once}, {"at-least-once", delivery::at_least_once}, {"none", delivery::none}},
-           {.trade_off = "exactly-once shows output after the checkpoint it belongs to; the others at once, twice after a crash."});
+  t.choice(
+      "guarantee", &s::guarantee, "How totals and late orders are written.",
+      {{"exactly-once", delivery::exactly_once}, {"at-least-once", delivery::at_least_once}, {"none", delivery::none}},
+      {.trade_off = "exactly-once shows output after the checkpoint it belongs to; the others at once, twice after a crash."});
   t.add("start", &s::start, "Where to begin when there is no checkpoint.");
   t.choice("on_bad_record", &s::on_bad_record, "What becomes of a record that is no order.",
            {{"fail", bad_record::fail}, {"skip", bad_record::skip}, {"dead-letter", bad_record::dead_letter}},
@@ -53,13 +55,17 @@ job make_order_totals(const order_totals_settings& c) {
       .window("per-minute", tumbling{c.window})
       .late("late", topic<raw_record>{c.late}, {.guarantee = c.guarantee})
       .aggregate(sum(&order::amount_cents), count())
-      .map("total", [](const auto& w) { return total{w.key, w.start, w.end, w.template get<0>(), w.template get<1>()}; })
+      .map("total",
+           [](const auto& w) {
+             return total{w.key, w.start, w.end, w.template get<0>(), w.template get<1>()};
+           })
       .sink("totals", topic<total>{c.output}, key{&total::customer}, {.guarantee = c.guarantee});
   return job;
 }
 
 service_type order_totals_service() {
-  return service("order-totals", "Totals of orders per customer and minute of event time.", order_totals_table(), make_order_totals);
+  return service("order-totals", "Totals of orders per customer and minute of event time.", order_totals_table(),
+                 make_order_totals);
 }
 
 } // namespace weir

@@ -1,10 +1,10 @@
 #pragma once
-#include "services/weir/program.hpp"
 #include <boost/describe.hpp>
 #include <cstdint>
 #include <string>
 #include <weir/config/setting.hpp>
 #include <weir/graph/job.hpp>
+#include "services/weir/program.hpp"
 
 namespace weir {
 

@@ -1,12 +1,12 @@
 #include "services/orders-generator/generate_orders.hpp"
 
+#include <poll.h>
+#include <simdjson.h>
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <iostream>
 #include <mutex>
-#include <poll.h>
-#include <simdjson.h>
 #include <weir/record/time_text.hpp>
 
 #include "services/weir/log_interruption.hpp"
@@ -243,7 +243,7 @@ result<std::uint64_t> generate(generate_options o, target& to, log_interruption&
       return made;
     if (o.rate > 0)
       sleep_until(wall_start + std::chrono::duration_cast<clock_type::duration>(
-                                 std::chrono::duration<double>(static_cast<double>(made) / o.rate)),
+                                   std::chrono::duration<double>(static_cast<double>(made) / o.rate)),
                   signals);
   }
   return made;

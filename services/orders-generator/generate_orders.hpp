@@ -10,17 +10,17 @@ namespace weir {
 /// The demo's input. What order i is follows from `seed` and i alone, so that a run can be repeated and continued.
 struct generate_options {
   std::string topic = "orders";
-  std::int32_t partitions = 4;            ///< Of the topic, if it must be created.
-  double rate = 1000;                     ///< Orders per second of wall clock; 0 = as fast as they are taken.
-  double speed = 1;                       ///< Seconds of event time per second of wall clock (with rate 0: per 1,000 orders).
-  std::uint64_t count = 0;                ///< Stop after this many; 0 = go on until SIGINT or SIGTERM.
-  std::uint32_t customers = 100;          ///< Named c-0000, c-0001, …; the first ones order more often.
+  std::int32_t partitions = 4;   ///< Of the topic, if it must be created.
+  double rate = 1000;            ///< Orders per second of wall clock; 0 = as fast as they are taken.
+  double speed = 1;              ///< Seconds of event time per second of wall clock (with rate 0: per 1,000 orders).
+  std::uint64_t count = 0;       ///< Stop after this many; 0 = go on until SIGINT or SIGTERM.
+  std::uint32_t customers = 100; ///< Named c-0000, c-0001, …; the first ones order more often.
   std::uint64_t seed = 1;
-  std::optional<timestamp> start;         ///< Event time of order `first_id`; none = now.
+  std::optional<timestamp> start; ///< Event time of order `first_id`; none = now.
   std::uint64_t first_id = 1;
-  bool resume = false;                    ///< Go on behind the newest order in the topic: its id and time.
-  duration out_of_order = std::chrono::seconds(5);  ///< An order is at most this much older than one before it.
-  double late_share = 0;                  ///< Share, 0 to 1, of orders one to two minutes older still: truly late ones.
+  bool resume = false;                             ///< Go on behind the newest order in the topic: its id and time.
+  duration out_of_order = std::chrono::seconds(5); ///< An order is at most this much older than one before it.
+  double late_share = 0;                           ///< Share, 0 to 1, of orders one to two minutes older still: truly late ones.
 };
 
 /// Writes orders to `to`, partitioned by customer as the Java client does, or as JSON lines to standard output if `to` is

@@ -1,10 +1,10 @@
-#include "services/weir/commands.hpp"
-#include "services/weir/jobs.hpp"
-#include "services/weir/log_commands.hpp"
 #include <CLI/CLI.hpp>
 #include <deque>
 #include <ostream>
 #include <weir/core/suggest.hpp>
+#include "services/weir/commands.hpp"
+#include "services/weir/jobs.hpp"
+#include "services/weir/log_commands.hpp"
 
 namespace weir {
 namespace {
@@ -34,7 +34,7 @@ class command_line {
 
   exit_code parse_and_run(std::vector<std::string> arguments) {
     auto first = arguments.empty() ? std::string{} : arguments.front();
-    std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back.
+    std::reverse(arguments.begin(), arguments.end()); // CLI11 takes them from the back.
     try {
       app_.parse(std::move(arguments));
     } catch (const CLI::ParseError& e) {
@@ -59,8 +59,9 @@ class command_line {
     app_.name("weir");
     app_.set_version_flag("--version", "weir " WEIR_VERSION);
     app_.require_subcommand(1);
-    app_.footer("Exit codes: 0 done, 2 usage or configuration, 3 environment, 4 restore refused, 5 fenced,\n"
-                "6 stopped with output still to publish, 70 bug.");
+    app_.footer(
+        "Exit codes: 0 done, 2 usage or configuration, 3 environment, 4 restore refused, 5 fenced,\n"
+        "6 stopped with output still to publish, 70 bug.");
     add_file_commands();
     add_log_commands();
     add_tools();
@@ -77,7 +78,10 @@ class command_line {
   CLI::App* file_command(const std::string& name, const std::string& sentence, std::function<exit_code()> run) {
     auto* sub = command(app_, name, sentence, std::move(run));
     sub->add_option("FILE", state_.file.file, "Configuration file")->required();
-    sub->add_option("--set", state_.sets, "Override a setting: /pointer=value; may be repeated")->type_name("/POINTER=VALUE")->expected(1)->take_all();
+    sub->add_option("--set", state_.sets, "Override a setting: /pointer=value; may be repeated")
+        ->type_name("/POINTER=VALUE")
+        ->expected(1)
+        ->take_all();
     return sub;
   }
 
@@ -88,7 +92,9 @@ class command_line {
     run->add_flag("--continue", state_.run.continue_ended, "Go on after a run with --until-end that ended, with new input");
     run->add_flag("--new-lineage", state_.run.new_lineage, "Keep the state but start a new lineage: output may repeat");
     run->add_option("--drop-state", state_.run.drop_state, "Drop the state of an operator the job has no more; may be repeated")
-        ->type_name("NAME")->expected(1)->take_all();
+        ->type_name("NAME")
+        ->expected(1)
+        ->take_all();
     file_command("validate", "Check a configuration and the graphs of its jobs; every problem at once",
                  [this] { return validate_command(program_, state_.file, seams_); });
     auto* graph = file_command("graph", "Print the graphs of a configuration's jobs", [this] {
@@ -99,7 +105,8 @@ class command_line {
       return graph_command(program_, state_.file, format, seams_);
     });
     graph->add_option("--format", state_.format, "text, mermaid, dot or json")
-        ->check(CLI::IsMember({"text", "mermaid", "dot", "json"}))->capture_default_str();
+        ->check(CLI::IsMember({"text", "mermaid", "dot", "json"}))
+        ->capture_default_str();
     file_command("checkpoints", "List the complete checkpoints in the stores of a configuration's jobs",
                  [this] { return checkpoints_command(program_, state_.file, seams_); });
   }
@@ -116,7 +123,8 @@ class command_line {
     create->add_option("--partitions", state_.create.partitions, "Number of partitions")->capture_default_str();
     create->add_option("--max-record-bytes", state_.create.max_record_bytes, "Largest record")->capture_default_str();
     create->add_option("--retention-bytes", state_.create.retention_bytes, "Kept per partition; 0: all")->capture_default_str();
-    create->add_option("--retention-ms", state_.create.retention_ms, "Kept by age in milliseconds; 0: for ever")->capture_default_str();
+    create->add_option("--retention-ms", state_.create.retention_ms, "Kept by age in milliseconds; 0: for ever")
+        ->capture_default_str();
     create->add_flag("--compacted", state_.create.compacted, "Keep the newest record of each key");
 
     auto* produce = command(*log, "produce", "Append the lines of standard input, one JSON value a line",

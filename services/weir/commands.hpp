@@ -1,11 +1,11 @@
 #pragma once
+#include <string>
+#include <vector>
+#include <weir/config/config.hpp>
 #include "services/weir/exit_code.hpp"
 #include "services/weir/graph_text.hpp"
 #include "services/weir/program.hpp"
 #include "services/weir/seams.hpp"
-#include <string>
-#include <vector>
-#include <weir/config/config.hpp>
 
 namespace weir {
 

@@ -1,13 +1,13 @@
-#include "services/weir/commands.hpp"
-#include "services/weir/jobs.hpp"
+#include <fmt/format.h>
+#include <sys/stat.h>
 #include <cerrno>
 #include <cstring>
-#include <fmt/format.h>
 #include <ostream>
-#include <sys/stat.h>
 #include <weir/core/fail_point.hpp>
 #include <weir/record/time_text.hpp>
 #include <weir/storage/job_store.hpp>
+#include "services/weir/commands.hpp"
+#include "services/weir/jobs.hpp"
 
 namespace weir {
 namespace {
@@ -40,10 +40,12 @@ result<> list_store(const std::string& directory, const std::string& job, const 
   if (checkpoints.empty())
     out << "  no complete checkpoint yet\n";
   else
-    out << fmt::format("  {:>10}  {:>11}  {:<27}  {:>14}  {:>17}  {}\n", "checkpoint", "incarnation", "completed", "bytes", "unpublished bytes", "");
+    out << fmt::format("  {:>10}  {:>11}  {:<27}  {:>14}  {:>17}  {}\n", "checkpoint", "incarnation", "completed", "bytes",
+                       "unpublished bytes", "");
   for (const auto& m : checkpoints)
-    out << fmt::format("  {:>10}  {:>11}  {:<27}  {:>14}  {:>17}  {}\n", m.number, m.incarnation, to_string(timestamp{m.completed_at_us}),
-                       m.delta_bytes, waiting_bytes(epochs, m.number), m.ended ? "ended" : "");
+    out << fmt::format("  {:>10}  {:>11}  {:<27}  {:>14}  {:>17}  {}\n", m.number, m.incarnation,
+                       to_string(timestamp{m.completed_at_us}), m.delta_bytes, waiting_bytes(epochs, m.number),
+                       m.ended ? "ended" : "");
   return success();
 }
 

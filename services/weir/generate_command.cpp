@@ -1,6 +1,4 @@
 #include "services/weir/generate_command.hpp"
-#include "services/orders-generator/generate_orders.hpp"
-#include "services/weir/connections.hpp"
 #include <charconv>
 #include <cmath>
 #include <iostream>
@@ -8,6 +6,8 @@
 #include <weir/config/config.hpp>
 #include <weir/core/quantity.hpp>
 #include <weir/record/time_text.hpp>
+#include "services/orders-generator/generate_orders.hpp"
+#include "services/weir/connections.hpp"
 
 namespace weir {
 namespace {
@@ -95,7 +95,10 @@ program_command generate_command(program p) {
   c.name = "generate-orders";
   c.sentence = "Write out-of-order orders into the input topic of an order-totals configuration, made when it is missing";
   c.options = {
-      {.name = "FILE", .placeholder = "FILE", .sentence = "Configuration file; without it JSON lines go to standard output", .positional = true},
+      {.name = "FILE",
+       .placeholder = "FILE",
+       .sentence = "Configuration file; without it JSON lines go to standard output",
+       .positional = true},
       {.name = "rate", .placeholder = "N", .sentence = "Orders per second; 0: as fast as they are taken", .fallback = "1000"},
       {.name = "speed", .placeholder = "X", .sentence = "Seconds of event time per second", .fallback = "1"},
       {.name = "count", .placeholder = "N", .sentence = "Stop after so many; 0: until SIGINT or SIGTERM", .fallback = "0"},
@@ -103,7 +106,10 @@ program_command generate_command(program p) {
       {.name = "partitions", .placeholder = "N", .sentence = "Partitions of the topic when it is made", .fallback = "4"},
       {.name = "seed", .placeholder = "N", .sentence = "What order N is follows from it", .fallback = "1"},
       {.name = "start", .placeholder = "TIME", .sentence = "Event time of the first order; without it now"},
-      {.name = "out-of-order", .placeholder = "DURATION", .sentence = "An order is at most this much older than one before it", .fallback = "5s"},
+      {.name = "out-of-order",
+       .placeholder = "DURATION",
+       .sentence = "An order is at most this much older than one before it",
+       .fallback = "5s"},
       {.name = "late-share", .placeholder = "X", .sentence = "Share, 0 to 1, of truly late orders", .fallback = "0"},
       {.name = "resume", .placeholder = "", .sentence = "Go on behind the newest order in the topic"},
   };

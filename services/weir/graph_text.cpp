@@ -12,27 +12,36 @@ std::string quoted(std::string_view text) {
 
 const char* kind_text(vertex_kind kind) {
   switch (kind) {
-    case vertex_kind::source: return "source";
-    case vertex_kind::task: return "task";
-    case vertex_kind::sink: return "sink";
+    case vertex_kind::source:
+      return "source";
+    case vertex_kind::task:
+      return "task";
+    case vertex_kind::sink:
+      return "sink";
   }
   return "";
 }
 
 const char* routing_text(routing route) {
   switch (route) {
-    case routing::forward: return "forward";
-    case routing::hash: return "hash";
-    case routing::rebalance: return "rebalance";
+    case routing::forward:
+      return "forward";
+    case routing::hash:
+      return "hash";
+    case routing::rebalance:
+      return "rebalance";
   }
   return "";
 }
 
 const char* delivery_text(delivery guarantee) {
   switch (guarantee) {
-    case delivery::exactly_once: return "exactly-once";
-    case delivery::at_least_once: return "at-least-once";
-    case delivery::none: return "none";
+    case delivery::exactly_once:
+      return "exactly-once";
+    case delivery::at_least_once:
+      return "at-least-once";
+    case delivery::none:
+      return "none";
   }
   return "";
 }
@@ -69,11 +78,12 @@ std::string as_text(const job_plan& plan) {
   for (std::size_t i = 0; i < plan.vertices.size(); ++i) {
     const auto& v = plan.vertices[i];
     auto place = place_of(v);
-    out += "  " + std::to_string(i) + " " + kind_text(v.kind) + " " + chain_of(v) + " (" + (v.keyed ? "keyed, " : "") + width_of(v) +
-           (place.empty() ? "" : "; " + place) + ")\n";
+    out += "  " + std::to_string(i) + " " + kind_text(v.kind) + " " + chain_of(v) + " (" + (v.keyed ? "keyed, " : "") +
+           width_of(v) + (place.empty() ? "" : "; " + place) + ")\n";
     for (const auto& e : plan.edges)
       if (e.from == i)
-        out += "      -" + std::string(routing_text(e.route)) + "-> " + std::to_string(e.to) + " " + plan.vertices[e.to].name + "\n";
+        out +=
+            "      -" + std::string(routing_text(e.route)) + "-> " + std::to_string(e.to) + " " + plan.vertices[e.to].name + "\n";
   }
   return out;
 }
@@ -106,8 +116,8 @@ std::string as_dot(const job_plan& plan) {
   for (std::size_t i = 0; i < plan.vertices.size(); ++i) {
     const auto& v = plan.vertices[i];
     auto place = place_of(v);
-    out += "  v" + std::to_string(i) + " [shape=" + (v.kind == vertex_kind::task ? "box" : "cds") + ", label=" +
-           quoted(chain_of(v) + "\n" + width_of(v) + (place.empty() ? "" : "\n" + place)) + "];\n";
+    out += "  v" + std::to_string(i) + " [shape=" + (v.kind == vertex_kind::task ? "box" : "cds") +
+           ", label=" + quoted(chain_of(v) + "\n" + width_of(v) + (place.empty() ? "" : "\n" + place)) + "];\n";
   }
   for (const auto& e : plan.edges)
     out += "  v" + std::to_string(e.from) + " -> v" + std::to_string(e.to) + " [label=" + quoted(routing_text(e.route)) + "];\n";
@@ -115,7 +125,8 @@ std::string as_dot(const job_plan& plan) {
 }
 
 std::string as_json(const job_plan& plan) {
-  std::string out = "{\"job\":" + quoted(plan.job) + ",\"max_parallelism\":" + std::to_string(plan.max_parallelism) + ",\"vertices\":[";
+  std::string out =
+      "{\"job\":" + quoted(plan.job) + ",\"max_parallelism\":" + std::to_string(plan.max_parallelism) + ",\"vertices\":[";
   bool first = true;
   auto separate = [&] {
     if (!first)
@@ -138,7 +149,8 @@ std::string as_json(const job_plan& plan) {
   first = true;
   for (const auto& e : plan.edges) {
     separate();
-    out += "{\"from\":" + std::to_string(e.from) + ",\"to\":" + std::to_string(e.to) + ",\"routing\":" + quoted(routing_text(e.route)) + "}";
+    out += "{\"from\":" + std::to_string(e.from) + ",\"to\":" + std::to_string(e.to) +
+           ",\"routing\":" + quoted(routing_text(e.route)) + "}";
   }
   return out + "]}\n";
 }
@@ -147,10 +159,14 @@ std::string as_json(const job_plan& plan) {
 
 std::string graph_text(const job_plan& plan, graph_format format) {
   switch (format) {
-    case graph_format::text: return as_text(plan);
-    case graph_format::mermaid: return as_mermaid(plan);
-    case graph_format::dot: return as_dot(plan);
-    case graph_format::json: return as_json(plan);
+    case graph_format::text:
+      return as_text(plan);
+    case graph_format::mermaid:
+      return as_mermaid(plan);
+    case graph_format::dot:
+      return as_dot(plan);
+    case graph_format::json:
+      return as_json(plan);
   }
   return {};
 }

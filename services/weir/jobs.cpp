@@ -25,8 +25,8 @@ void check_connections(const job_plan& plan, const config& c, const std::string&
       continue;
     const auto& name = vertex.kind == vertex_kind::source ? vertex.source.topic.connection : vertex.sink.topic.connection;
     if (std::find(known.begin(), known.end(), name) == known.end())
-      problems.push_back({pointer, "operator '" + vertex.name + "' uses the connection '" + name + "', which is not in /connections" +
-                                       did_you_mean(name, known)});
+      problems.push_back({pointer, "operator '" + vertex.name + "' uses the connection '" + name +
+                                       "', which is not in /connections" + did_you_mean(name, known)});
   }
 }
 

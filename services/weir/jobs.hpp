@@ -1,16 +1,16 @@
 #pragma once
-#include "services/weir/program.hpp"
-#include "services/weir/seams.hpp"
 #include <string>
 #include <vector>
 #include <weir/config/config.hpp>
+#include "services/weir/program.hpp"
+#include "services/weir/seams.hpp"
 
 namespace weir {
 
 /// A configuration with the job of each of its services.
 struct loaded_jobs {
   config value;
-  std::vector<job_plan> plans;  ///< One per service, in the order of the file.
+  std::vector<job_plan> plans; ///< One per service, in the order of the file.
   std::vector<config_problem> problems;
   [[nodiscard]] bool ok() const { return problems.empty(); }
 };

@@ -1,5 +1,8 @@
 #include "services/weir/log_commands.hpp"
 
+#include <poll.h>
+#include <simdjson.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -7,9 +10,6 @@
 #include <cstring>
 #include <iostream>
 #include <map>
-#include <poll.h>
-#include <simdjson.h>
-#include <unistd.h>
 #include <vector>
 #include <weir/connectors/log/embedded_log.hpp>
 #include <weir/core/fail_point.hpp>
@@ -69,8 +69,9 @@ class line_producer {
   result<> commit() {
     if (batch_.records() == 0)
       return success();
-    WEIR_TRY(log_->commit(batch_, {}, [] { return hit(fail_point::log_produce_before_commit); },
-                          [] { return hit(fail_point::log_produce_after_commit); }));
+    WEIR_TRY(log_->commit(
+        batch_, {}, [] { return hit(fail_point::log_produce_before_commit); },
+        [] { return hit(fail_point::log_produce_after_commit); }));
     batch_.clear();
     return success();
   }
@@ -201,7 +202,8 @@ result<std::string> tables_of(embedded_log& log) {
     for (std::int32_t p = 0; p < t.options.partitions; ++p) {
       WEIR_ASSIGN(auto s, log.partition(t, p));
       states[{t.name, p}] = s;
-      rows.push_back({t.name, std::to_string(p), std::to_string(s.first), std::to_string(s.next), std::to_string(s.bytes), keeps});
+      rows.push_back(
+          {t.name, std::to_string(p), std::to_string(s.first), std::to_string(s.next), std::to_string(s.bytes), keeps});
     }
   }
   print_table(rows, out);
@@ -248,8 +250,8 @@ int log_create(const log_create_options& o) {
   if (there->options == options)
     return 0;
   return log_exit("create", {errc::invalid_argument, "topic '" + o.topic + "' exists already with " +
-                                                       std::to_string(there->options.partitions) +
-                                                       " partitions or other limits; topics cannot be changed"});
+                                                         std::to_string(there->options.partitions) +
+                                                         " partitions or other limits; topics cannot be changed"});
 }
 
 int log_produce(const log_produce_options& o) {
@@ -260,7 +262,8 @@ int log_produce(const log_produce_options& o) {
   if (!topic)
     return log_exit("produce", topic.err().in("'" + o.directory + "'"));
   if (o.partition && (*o.partition < 0 || *o.partition >= topic->options.partitions))
-    return log_exit("produce", {errc::invalid_argument, "topic '" + o.topic + "' has no partition " + std::to_string(*o.partition)});
+    return log_exit("produce",
+                    {errc::invalid_argument, "topic '" + o.topic + "' has no partition " + std::to_string(*o.partition)});
   log_interruption signals;
   line_producer producer(*log, *topic, o);
   auto done = pump(producer, signals);

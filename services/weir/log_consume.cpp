@@ -1,9 +1,9 @@
-#include <algorithm>
-#include <iostream>
-#include <memory>
 #include <poll.h>
 #include <simdjson.h>
 #include <unistd.h>
+#include <algorithm>
+#include <iostream>
+#include <memory>
 #include <vector>
 #include <weir/connectors/connector.hpp>
 #include <weir/record/time_text.hpp>
@@ -25,11 +25,21 @@ void append_json_string(std::string_view text, std::string& out) {
   out.push_back('"');
   for (auto c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out += "\\u00";
@@ -165,8 +175,7 @@ class consumption {
     WEIR_ASSIGN(source_, connection_->open_source({}, 0, {}));
     WEIR_ASSIGN(auto topic, source_->describe(options_.topic));
     if (options_.partition && (*options_.partition < 0 || *options_.partition >= topic.partitions))
-      return {errc::invalid_argument,
-              "topic '" + options_.topic + "' has no partition " + std::to_string(*options_.partition)};
+      return {errc::invalid_argument, "topic '" + options_.topic + "' has no partition " + std::to_string(*options_.partition)};
     for (std::int32_t p = 0; p < topic.partitions; ++p) {
       if (options_.partition && p != *options_.partition)
         continue;

@@ -1,12 +1,12 @@
 #include "services/weir/log_interruption.hpp"
 
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 namespace weir {
 
@@ -34,7 +34,7 @@ log_interruption::log_interruption() {
     std::abort();
   stop.store(false);
   struct sigaction a {};
-  a.sa_handler = on_signal;  // Without SA_RESTART: a blocked read or write returns.
+  a.sa_handler = on_signal; // Without SA_RESTART: a blocked read or write returns.
   ::sigaction(SIGINT, &a, &before_int_);
   ::sigaction(SIGTERM, &a, &before_term_);
   a.sa_handler = SIG_IGN;

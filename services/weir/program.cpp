@@ -1,17 +1,17 @@
 #include "services/weir/program.hpp"
-#include "services/weir/commands.hpp"
-#include "services/weir/connections.hpp"
-#include "services/weir/stop_signals.hpp"
+#include <malloc.h>
+#include <unistd.h>
 #include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
-#include <malloc.h>
 #include <thread>
-#include <unistd.h>
 #include <weir/core/fail_point.hpp>
+#include "services/weir/commands.hpp"
+#include "services/weir/connections.hpp"
+#include "services/weir/stop_signals.hpp"
 
 namespace weir {
 namespace {
@@ -52,8 +52,15 @@ int main(int argc, char** argv, const program& p) {
   // A reader that goes away is an error of the write, not a death.
   std::signal(SIGPIPE, SIG_IGN);
   stop_signals signals;
-  program_seams seams{std::cout, std::cerr,       ::isatty(STDERR_FILENO) == 1, config_environment::of_process(), make_connection,
-                      check_connection, start_runtime, signals,                       [](int code) { ::_exit(code); }};
+  program_seams seams{std::cout,
+                      std::cerr,
+                      ::isatty(STDERR_FILENO) == 1,
+                      config_environment::of_process(),
+                      make_connection,
+                      check_connection,
+                      start_runtime,
+                      signals,
+                      [](int code) { ::_exit(code); }};
   try {
     if (const char* points = std::getenv("WEIR_FAIL_POINT"))
       if (auto armed = arm_fail_points(points); !armed)

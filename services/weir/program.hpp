@@ -26,7 +26,7 @@ namespace detail {
 inline result<job_plan> plan_of(job_plan made, int) { return made; }
 inline result<job_plan> plan_of(result<job_plan> made, int) { return made; }
 template <class Job>
-  requires requires(const Job& j, plan_options o) { j.plan(o); }
+requires requires(const Job& j, plan_options o) { j.plan(o); }
 result<job_plan> plan_of(const Job& made, int parallelism) {
   plan_options options;
   options.parallelism = parallelism;
@@ -60,10 +60,10 @@ service_type service(std::string name, std::string sentence, settings_of<Setting
 
 /// An option of a command added by a program: `--name VALUE`, a flag (no placeholder), or a plain argument.
 struct command_option {
-  std::string name;         ///< Without dashes.
-  std::string placeholder;  ///< Of its value in the help; empty: a flag.
+  std::string name;        ///< Without dashes.
+  std::string placeholder; ///< Of its value in the help; empty: a flag.
   std::string sentence;
-  std::string fallback = {};  ///< Value when it is not given.
+  std::string fallback = {}; ///< Value when it is not given.
   bool positional = false;
   bool required = false;
 };

@@ -40,13 +40,20 @@ std::string short_count(double n) {
 
 const char* to_string(job_phase phase) {
   switch (phase) {
-    case job_phase::waiting: return "waiting";
-    case job_phase::recovering: return "recovering";
-    case job_phase::running: return "running";
-    case job_phase::stopping: return "stopping";
-    case job_phase::ended: return "ended";
-    case job_phase::stopped: return "stopped";
-    case job_phase::failed: return "failed";
+    case job_phase::waiting:
+      return "waiting";
+    case job_phase::recovering:
+      return "recovering";
+    case job_phase::running:
+      return "running";
+    case job_phase::stopping:
+      return "stopping";
+    case job_phase::ended:
+      return "ended";
+    case job_phase::stopped:
+      return "stopped";
+    case job_phase::failed:
+      return "failed";
   }
   return "unknown";
 }
@@ -54,8 +61,8 @@ const char* to_string(job_phase phase) {
 std::string live_line(const job_status& s, const job_rates& rates, timestamp now) {
   if (s.phase != job_phase::running)
     return s.job + ": " + to_string(s.phase) + (s.detail.empty() ? "" : " " + s.detail);
-  auto out = fmt::format("{}: in {}/s out {}/s lag {} watermark {}", s.job, short_count(rates.in), short_count(rates.out), lag_text(s),
-                         watermark_text(s, now));
+  auto out = fmt::format("{}: in {}/s out {}/s lag {} watermark {}", s.job, short_count(rates.in), short_count(rates.out),
+                         lag_text(s), watermark_text(s, now));
   if (s.checkpoint == 0 && !s.checkpoint_at)
     return out + " checkpoint -";
   out += fmt::format(" checkpoint {}", s.checkpoint);

@@ -1,14 +1,14 @@
 #pragma once
-#include "actors/runtime.hpp"
 #include <string>
 #include <vector>
 #include <weir/core/logger.hpp>
+#include "actors/runtime.hpp"
 
 namespace weir {
 
 /// The figures of a job between two snapshots.
 struct job_rates {
-  double in = 0;   ///< Records per second.
+  double in = 0; ///< Records per second.
   double out = 0;
 };
 /// Pure. A counter that went back (a restart) counts from zero.

@@ -1,6 +1,3 @@
-#include "services/weir/commands.hpp"
-#include "services/weir/jobs.hpp"
-#include "services/weir/progress.hpp"
 #include <algorithm>
 #include <atomic>
 #include <mutex>
@@ -8,6 +5,9 @@
 #include <weir/core/clock.hpp>
 #include <weir/core/fail_point.hpp>
 #include <weir/core/logger.hpp>
+#include "services/weir/commands.hpp"
+#include "services/weir/jobs.hpp"
+#include "services/weir/progress.hpp"
 
 namespace weir {
 namespace {
@@ -84,7 +84,8 @@ result<std::map<std::string, std::shared_ptr<connection>>> connect_all(const con
   return out;
 }
 
-job_spec spec_of(job_plan plan, const config& c, const run_options& o, const std::map<std::string, std::shared_ptr<connection>>& connections) {
+job_spec spec_of(job_plan plan, const config& c, const run_options& o,
+                 const std::map<std::string, std::shared_ptr<connection>>& connections) {
   job_spec spec;
   spec.plan = std::move(plan);
   spec.name_space = c.name_space;

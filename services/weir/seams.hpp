@@ -1,11 +1,11 @@
 #pragma once
-#include "actors/runtime.hpp"
 #include <functional>
 #include <iosfwd>
 #include <memory>
 #include <string>
 #include <weir/config/config.hpp>
 #include <weir/connectors/connector.hpp>
+#include "actors/runtime.hpp"
 
 namespace weir {
 
@@ -21,16 +21,16 @@ class stop_source {
 
 /// What the program needs of the world; tests bring their own.
 struct program_seams {
-  std::ostream& out;  ///< Data.
-  std::ostream& err;  ///< Messages.
-  bool terminal = false;  ///< `err` is a terminal: a live line instead of periodic log lines.
+  std::ostream& out;     ///< Data.
+  std::ostream& err;     ///< Messages.
+  bool terminal = false; ///< `err` is a terminal: a live line instead of periodic log lines.
   config_environment environment;
   std::function<result<std::shared_ptr<connection>>(const connection_settings&)> connect;
   /// Checks settings without touching a broker or disk.
   std::function<result<>(const connection_settings&)> check_connection;
   std::function<result<std::unique_ptr<runtime>>(const runtime_options&, std::vector<job_spec>)> start;
   stop_source& stop;
-  std::function<void(int)> exit_now;  ///< Ends the process at once.
+  std::function<void(int)> exit_now; ///< Ends the process at once.
   /// Between two log lines of figures, and between two live lines.
   duration log_period = std::chrono::seconds(10);
   duration live_period = std::chrono::milliseconds(250);

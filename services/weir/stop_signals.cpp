@@ -1,9 +1,9 @@
 #include "services/weir/stop_signals.hpp"
+#include <fcntl.h>
+#include <unistd.h>
 #include <atomic>
 #include <cerrno>
-#include <fcntl.h>
 #include <system_error>
-#include <unistd.h>
 
 namespace weir {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
-#include "services/weir/seams.hpp"
 #include <csignal>
 #include <thread>
+#include "services/weir/seams.hpp"
 
 namespace weir {
 

@@ -9,13 +9,13 @@ int shared = 0;
 
 caf::behavior writer(caf::event_based_actor* self) {
   return {
-    [self](int left) {
-      ++shared;
-      if (left > 0)
-        self->send(self, left - 1);
-      else
-        self->quit();
-    },
+      [self](int left) {
+        ++shared;
+        if (left > 0)
+          self->send(self, left - 1);
+        else
+          self->quit();
+      },
   };
 }
 

@@ -1,8 +1,8 @@
-#include "tests/catch.hpp"
-#include "tests/config/config_fixture.hpp"
+#include <unistd.h>
 #include <cstdio>
 #include <fstream>
-#include <unistd.h>
+#include "tests/catch.hpp"
+#include "tests/config/config_fixture.hpp"
 
 using namespace weir;
 using namespace weir::test;
@@ -149,7 +149,8 @@ TEST_CASE("a value of the wrong form is refused") {
 }
 
 TEST_CASE("a rule between two settings of a section is checked") {
-  CHECK(only_problem(read(with_top(R"("restart": {"initial_backoff": "2m"})")), "/restart/initial_backoff", "longer than max_backoff (1m)"));
+  CHECK(only_problem(read(with_top(R"("restart": {"initial_backoff": "2m"})")), "/restart/initial_backoff",
+                     "longer than max_backoff (1m)"));
 }
 
 TEST_CASE("a key written twice is an error") {
@@ -186,8 +187,11 @@ TEST_CASE("flag goes before environment goes before file") {
 
 TEST_CASE("--set reaches arrays, makes missing objects and takes JSON") {
   auto text = with_top(R"("logging": {"level": "info"})");
-  auto c = read(text, {}, {{"/services/0/settings/parallelism", "7"}, {"/memory/limit", "64MiB"},
-                           {"/services/0/settings/extra", R"({"connection": "main", "topic": "e"})"}, {"/namespace", "42"}});
+  auto c = read(text, {},
+                {{"/services/0/settings/parallelism", "7"},
+                 {"/memory/limit", "64MiB"},
+                 {"/services/0/settings/extra", R"({"connection": "main", "topic": "e"})"},
+                 {"/namespace", "42"}});
   INFO(all_text(c));
   REQUIRE(c.ok());
   auto s = sample_table().make(c.value.services[0].settings);

@@ -1,10 +1,10 @@
-#include "tests/catch.hpp"
-#include "tests/config/config_fixture.hpp"
-#include <cstdlib>
-#include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cstdlib>
+#include <fstream>
 #include <weir/config/substitution.hpp>
+#include "tests/catch.hpp"
+#include "tests/config/config_fixture.hpp"
 
 using namespace weir;
 using namespace weir::test;
@@ -114,7 +114,10 @@ TEST_CASE("a secret file that is missing, too large or no file is refused") {
 
 // Whatever goes wrong around a secret, its value must not come out: the value is put into every place that quotes values.
 TEST_CASE("the canary: a substituted value never appears in a problem") {
-  variables v{{{"SECRET", canary}, {"WEIR_CHECKPOINT_INTERVAL", canary}, {"WEIR_LOGGING_LEVEL", canary}, {"WEIR_MEMORY_LIMIT", canary},
+  variables v{{{"SECRET", canary},
+               {"WEIR_CHECKPOINT_INTERVAL", canary},
+               {"WEIR_LOGGING_LEVEL", canary},
+               {"WEIR_MEMORY_LIMIT", canary},
                {"WEIR_RUNTIME_THREADS", canary}}};
   secret_file file(canary, 0600);
   for (const auto& written : {std::string("${env:SECRET}"), "${file:" + file.path() + "}"}) {
@@ -124,10 +127,10 @@ TEST_CASE("the canary: a substituted value never appears in a problem") {
       CHECK_FALSE(c.ok());
       CHECK(all_text(c).find(canary) == std::string::npos);
     }
-    for (const std::string& text :
-         {R"({"version": ")" + written + R"(", "connections": {"m": {"type": ")" + written + R"("}}, "services": [{"name": ")" + written +
-              R"(", "type": ")" + written + R"("}]})",
-          with_settings(R"("start": {"timestamp": ")" + written + R"("}, "extra": {"connection": ")" + written + R"(", "topic": "x"})")}) {
+    for (const std::string& text : {R"({"version": ")" + written + R"(", "connections": {"m": {"type": ")" + written +
+                                        R"("}}, "services": [{"name": ")" + written + R"(", "type": ")" + written + R"("}]})",
+                                    with_settings(R"("start": {"timestamp": ")" + written + R"("}, "extra": {"connection": ")" +
+                                                  written + R"(", "topic": "x"})")}) {
       auto c = read(text, v);
       CHECK_FALSE(c.ok());
       CHECK(all_text(c).find(canary) == std::string::npos);

@@ -1,12 +1,12 @@
-#include "tests/catch.hpp"
+#include <sys/wait.h>
+#include <unistd.h>
 #include <csignal>
 #include <set>
 #include <string>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <weir/core/clock.hpp>
 #include <weir/core/fail_point.hpp>
 #include <weir/core/fail_point_spec.hpp>
+#include "tests/catch.hpp"
 
 using namespace weir;
 using namespace std::chrono_literals;

@@ -1,9 +1,9 @@
-#include "tests/catch.hpp"
 #include <string>
 #include <thread>
 #include <vector>
 #include <weir/core/log_line.hpp>
 #include <weir/core/logger.hpp>
+#include "tests/catch.hpp"
 
 using namespace weir;
 

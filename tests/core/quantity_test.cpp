@@ -1,7 +1,7 @@
-#include "tests/catch.hpp"
 #include <limits>
 #include <random>
 #include <weir/core/quantity.hpp>
+#include "tests/catch.hpp"
 
 using namespace weir;
 using namespace std::chrono_literals;

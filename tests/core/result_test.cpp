@@ -1,8 +1,8 @@
-#include "tests/catch.hpp"
 #include <set>
 #include <string>
 #include <weir/core/clock.hpp>
 #include <weir/core/result.hpp>
+#include "tests/catch.hpp"
 
 using namespace weir;
 

@@ -1,6 +1,6 @@
-#include "tests/catch.hpp"
 #include <array>
 #include <weir/core/suggest.hpp>
+#include "tests/catch.hpp"
 
 using namespace weir;
 

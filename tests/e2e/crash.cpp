@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 crash_run::crash_run(const crash_settings& s, world& w, std::filesystem::path folder, std::uint64_t seed)
-  : settings_(s), world_(w), folder_(std::move(folder)), maker_(seed, 50, 100), random_(seed) {}
+    : settings_(s), world_(w), folder_(std::move(folder)), maker_(seed, 50, 100), random_(seed) {}
 
 crash_outcome crash_run::at_fail_points(const std::vector<std::string>& arms) {
   return run([&] {

@@ -18,12 +18,12 @@
 namespace weir::e2e {
 
 struct crash_settings {
-  std::filesystem::path weir;                      ///< The program.
-  std::size_t orders = 12'000;                     ///< How many a run reads, handed out while it runs.
-  std::size_t chunk = 300;                         ///< How many at a time.
-  std::chrono::milliseconds pace{40};              ///< Between two chunks.
-  std::chrono::milliseconds grace{800};            ///< Left to go on reading before it is stopped.
-  std::chrono::milliseconds limit{90'000};         ///< A process that has not ended by then hangs.
+  std::filesystem::path weir;              ///< The program.
+  std::size_t orders = 12'000;             ///< How many a run reads, handed out while it runs.
+  std::size_t chunk = 300;                 ///< How many at a time.
+  std::chrono::milliseconds pace{40};      ///< Between two chunks.
+  std::chrono::milliseconds grace{800};    ///< Left to go on reading before it is stopped.
+  std::chrono::milliseconds limit{90'000}; ///< A process that has not ended by then hangs.
   std::string checkpoint_interval = "100ms";
 };
 
@@ -31,7 +31,7 @@ struct crash_settings {
 struct crash_outcome {
   unsigned starts = 0;
   unsigned kills = 0;
-  std::string failure;  ///< Why it could not be judged; empty if it was.
+  std::string failure; ///< Why it could not be judged; empty if it was.
   verdict judged;
   std::chrono::milliseconds took{0};
 

@@ -1,3 +1,4 @@
+#include <unistd.h>
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -5,7 +6,6 @@
 #include <iostream>
 #include <set>
 #include <stdexcept>
-#include <unistd.h>
 
 #include "tests/e2e/crash.hpp"
 
@@ -130,13 +130,16 @@ class crash_table {
 
   int run() {
     const auto known = fail_points();
-    auto points = arguments_.points == "all" ? known : arguments_.points == "none" ? std::vector<std::string>{} : split(arguments_.points);
+    auto points = arguments_.points == "all"    ? known
+                  : arguments_.points == "none" ? std::vector<std::string>{}
+                                                : split(arguments_.points);
     for (const auto& p : points)
       if (std::find(known.begin(), known.end(), p) == known.end())
         throw std::invalid_argument("no such fail point: " + p + "; `weir fail-points` prints them");
     std::printf("%s, seed %llu, %zu fail points\n", arguments_.log ? "embedded log" : ("Kafka at " + arguments_.brokers).c_str(),
                 static_cast<unsigned long long>(arguments_.seed), points.size());
-    std::printf("%-28s %-11s %6s %6s %7s %7s %6s %8s  %s\n", "fail point", "mode", "starts", "kills", "orders", "totals", "late", "seconds", "verdict");
+    std::printf("%-28s %-11s %6s %6s %7s %7s %6s %8s  %s\n", "fail point", "mode", "starts", "kills", "orders", "totals", "late",
+                "seconds", "verdict");
     std::fflush(stdout);
     if (arguments_.undisturbed)
       row("-", "undisturbed", 0, [](e2e::crash_run& r) { return r.at_fail_points({}); });
@@ -158,7 +161,11 @@ class crash_table {
   std::vector<std::string> fail_points() const {
     const auto file = arguments_.folder / "fail-points.txt";
     fs::remove(file);
-    e2e::run_to_end({.command = {arguments_.settings.weir.string(), "fail-points"}, .environment = {}, .directory = {}, .input = {}, .output = file,
+    e2e::run_to_end({.command = {arguments_.settings.weir.string(), "fail-points"},
+                     .environment = {},
+                     .directory = {},
+                     .input = {},
+                     .output = file,
                      .errors = arguments_.folder / "fail-points.err"},
                     std::chrono::seconds(10));
     std::vector<std::string> names;
@@ -185,7 +192,9 @@ class crash_table {
       if (reached)
         return;
       if (point != before && std::find(known.begin(), known.end(), before) != known.end())
-        reached = row(point, "after crash", 0, [&](e2e::crash_run& r) { return r.at_fail_points({std::string(before) + ":3", point}); }) > 1;
+        reached = row(point, "after crash", 0, [&](e2e::crash_run& r) {
+                    return r.at_fail_points({std::string(before) + ":3", point});
+                  }) > 1;
     }
     if (!reached)
       unreached_.push_back(point);
@@ -199,9 +208,10 @@ class crash_table {
     fs::create_directories(folder);
     e2e::crash_outcome outcome;
     try {
-      const auto world = arguments_.log ? e2e::make_log_world(arguments_.settings.weir, arguments_.source, folder)
-                                        : e2e::make_kafka_world(arguments_.brokers, arguments_.source, folder,
-                                                                "crash-" + std::to_string(::getpid()) + "-" + std::to_string(runs_));
+      const auto world = arguments_.log
+                             ? e2e::make_log_world(arguments_.settings.weir, arguments_.source, folder)
+                             : e2e::make_kafka_world(arguments_.brokers, arguments_.source, folder,
+                                                     "crash-" + std::to_string(::getpid()) + "-" + std::to_string(runs_));
       e2e::crash_run run(arguments_.settings, *world, folder, arguments_.seed + runs_);
       outcome = body(run);
       if (outcome.right())
@@ -213,8 +223,9 @@ class crash_table {
       outcome.failure = "it was killed " + std::to_string(outcome.kills) + " times only";
     kills_ += outcome.kills;
     const bool right = outcome.right();
-    std::printf("%-28s %-11s %6u %6u %7zu %7zu %6zu %8.1f  %s\n", point.c_str(), mode.c_str(), outcome.starts, outcome.kills, outcome.judged.orders,
-                outcome.judged.totals, outcome.judged.late, static_cast<double>(outcome.took.count()) / 1000.0, right ? "right" : "WRONG");
+    std::printf("%-28s %-11s %6u %6u %7zu %7zu %6zu %8.1f  %s\n", point.c_str(), mode.c_str(), outcome.starts, outcome.kills,
+                outcome.judged.orders, outcome.judged.totals, outcome.judged.late,
+                static_cast<double>(outcome.took.count()) / 1000.0, right ? "right" : "WRONG");
     if (!right) {
       ++wrong_;
       if (!outcome.failure.empty())

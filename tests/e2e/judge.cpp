@@ -31,7 +31,9 @@ std::int64_t floor_to(std::int64_t value, std::int64_t step) {
   return value - (rest < 0 ? rest + step : rest);
 }
 
-std::string place(const topic_record& r) { return "partition " + std::to_string(r.partition) + " offset " + std::to_string(r.offset); }
+std::string place(const topic_record& r) {
+  return "partition " + std::to_string(r.partition) + " offset " + std::to_string(r.offset);
+}
 
 class judgement {
  public:
@@ -119,8 +121,8 @@ class judgement {
     const auto* partition = weir_header(late, "partition");
     const auto* offset = weir_header(late, "offset");
     const auto* reason = weir_header(late, "reason");
-    if (topic == nullptr || *topic != facts_.orders_topic || partition == nullptr || *partition != std::to_string(original.partition) ||
-        offset == nullptr || *offset != std::to_string(original.offset))
+    if (topic == nullptr || *topic != facts_.orders_topic || partition == nullptr ||
+        *partition != std::to_string(original.partition) || offset == nullptr || *offset != std::to_string(original.offset))
       complain("late " + name + " does not say where it came from at " + place(late));
     if (reason == nullptr || reason->empty())
       complain("late " + name + " does not say why at " + place(late));
@@ -147,7 +149,7 @@ class judgement {
         complain("late " + name + " has another key or value than the input at " + place(record));
       check_late_headers(record, *original.record, name);
       const auto [previous, first] =
-        last.try_emplace({record.key.value_or(""), original.record->partition}, original.record->offset);
+          last.try_emplace({record.key.value_or(""), original.record->partition}, original.record->offset);
       if (!first && original.record->offset <= previous->second)
         complain("late " + name + " is out of order for its key at " + place(record));
       previous->second = original.record->offset;
@@ -196,10 +198,12 @@ class judgement {
     }
     for (const auto& [which, t] : expected_)
       if (!found.contains(which))
-        complain("the total of " + which.first + " from " + format_time(which.second) + " is missing (" + std::to_string(t.orders) + " orders)");
+        complain("the total of " + which.first + " from " + format_time(which.second) + " is missing (" +
+                 std::to_string(t.orders) + " orders)");
   }
 
-  void check_total(const topic_record& record, const std::string& name, const std::string& customer, std::int64_t start, const total& t) {
+  void check_total(const topic_record& record, const std::string& name, const std::string& customer, std::int64_t start,
+                   const total& t) {
     const auto wanted = expected_value(customer, start, t);
     if (*record.value != wanted)
       complain(name + " is " + *record.value + " and must be " + wanted + " at " + place(record));
@@ -227,11 +231,14 @@ class judgement {
       if (first)
         continue;
       if (last->second.partition != record.partition)
-        complain("the key " + *record.key + " is in partitions " + std::to_string(last->second.partition) + " and " + std::to_string(record.partition));
+        complain("the key " + *record.key + " is in partitions " + std::to_string(last->second.partition) + " and " +
+                 std::to_string(record.partition));
       else if (record.offset <= last->second.offset)
-        complain("the records of partition " + std::to_string(record.partition) + " were not read in order: they cannot be judged");
+        complain("the records of partition " + std::to_string(record.partition) +
+                 " were not read in order: they cannot be judged");
       else if (*start < last->second.start)
-        complain("the windows of " + *record.key + " are out of order: " + *start + " after " + last->second.start + " at " + place(record));
+        complain("the windows of " + *record.key + " are out of order: " + *start + " after " + last->second.start + " at " +
+                 place(record));
       last->second = {record.partition, record.offset, *start};
     }
   }
@@ -297,7 +304,8 @@ topic_record parse_envelope(std::string_view line) {
 std::optional<std::int64_t> parse_time(std::string_view text) {
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, used = 0;
   const std::string copy(text);
-  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) != 6 || used != 19)
+  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) != 6 ||
+      used != 19)
     return std::nullopt;
   std::int64_t fraction = 0;
   auto rest = text.substr(19);
@@ -329,9 +337,9 @@ std::string format_time(std::int64_t ms) {
   const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(midnight / day_ms))};
   const auto of_day = ms - midnight;
   char text[40];
-  std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                static_cast<unsigned>(date.day()), static_cast<int>(of_day / 3'600'000), static_cast<int>(of_day / 60'000 % 60),
-                static_cast<int>(of_day / 1000 % 60));
+  std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), static_cast<int>(of_day / 3'600'000),
+                static_cast<int>(of_day / 60'000 % 60), static_cast<int>(of_day / 1000 % 60));
   std::string out = text;
   if (of_day % 1000 != 0) {
     std::snprintf(text, sizeof text, ".%03d", static_cast<int>(of_day % 1000));

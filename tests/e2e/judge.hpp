@@ -30,18 +30,18 @@ struct run_facts {
   std::vector<topic_record> orders;
   std::vector<topic_record> totals;
   std::vector<topic_record> late;
-  std::int32_t totals_partitions = 0;          ///< 0: the partition of a key is not checked.
-  std::vector<std::string> open_transactions;  ///< "topic/partition" whose last stable offset is below its high watermark.
+  std::int32_t totals_partitions = 0;         ///< 0: the partition of a key is not checked.
+  std::vector<std::string> open_transactions; ///< "topic/partition" whose last stable offset is below its high watermark.
 };
 
 struct rules {
   std::chrono::milliseconds window = std::chrono::minutes(1);
-  std::chrono::milliseconds bound = std::chrono::seconds(5);  ///< How far out of order an order may be within its partition.
+  std::chrono::milliseconds bound = std::chrono::seconds(5); ///< How far out of order an order may be within its partition.
 };
 
 struct verdict {
-  std::vector<std::string> complaints;  ///< A sentence for each thing that is wrong, at most 50 of them.
-  std::size_t complaint_count = 0;      ///< How many there were.
+  std::vector<std::string> complaints; ///< A sentence for each thing that is wrong, at most 50 of them.
+  std::size_t complaint_count = 0;     ///< How many there were.
   std::size_t orders = 0;
   std::size_t totals = 0;
   std::size_t late = 0;

@@ -62,9 +62,9 @@ struct world {
       r.offset = next[r.partition]++;
       r.key = which.second;
       r.timestamp_ms = which.first + 59'999;
-      r.value = R"({"customer":")" + which.second + R"(","window_start":")" + e2e::format_time(which.first) + R"(","window_end":")" +
-                e2e::format_time(which.first + 60'000) + R"(","total_cents":)" + std::to_string(sum.first) + R"(,"orders":)" +
-                std::to_string(sum.second) + "}";
+      r.value = R"({"customer":")" + which.second + R"(","window_start":")" + e2e::format_time(which.first) +
+                R"(","window_end":")" + e2e::format_time(which.first + 60'000) + R"(","total_cents":)" +
+                std::to_string(sum.first) + R"(,"orders":)" + std::to_string(sum.second) + "}";
       w.facts.totals.push_back(r);
     }
     w.facts.totals_partitions = partitions;
@@ -108,77 +108,79 @@ TEST_CASE("the judge names every kind of damage") {
   const auto whole = world::make(7, 12'000);
   struct damage {
     std::string name;
-    std::string complaint;  // What the first sentence must say.
+    std::string complaint; // What the first sentence must say.
     std::function<void(e2e::run_facts&)> apply;
   };
   const std::vector<damage> damages = {
-    {"a total is missing", "is missing", [](auto& f) { f.totals.erase(f.totals.begin() + 5); }},
-    {"every total is missing", "is missing", [](auto& f) { f.totals.clear(); }},
-    {"a total is there twice", "is there twice",
-     [](auto& f) {
-       f.totals.push_back(f.totals[5]);
-       f.totals.back().offset = 1'000'000;
-     }},
-    {"a sum is wrong by one", "and must be",
-     [](auto& f) { replace(*f.totals[3].value, "\"total_cents\":", "\"total_cents\":1"); }},
-    {"a count is wrong", "and must be", [](auto& f) { replace(*f.totals[3].value, "\"orders\":", "\"orders\":1"); }},
-    {"an order was counted twice", "and must be",
-     [](auto& f) {
-       // What a replay without exactly-once does: one order more in sum and count.
-       auto& v = *f.totals[0].value;
-       const auto at = v.rfind(':') + 1;
-       const auto count = std::stoll(v.substr(at));
-       v = v.substr(0, at) + std::to_string(count + 1) + "}";
-     }},
-    {"the fields are in another order", "and must be",
-     [](auto& f) {
-       auto& v = *f.totals[3].value;
-       const auto at = v.rfind(",\"orders\"");
-       const auto sum = v.find("\"total_cents\"");
-       v = v.substr(0, sum) + v.substr(at + 1, v.size() - at - 2) + "," + v.substr(sum, at - sum) + "}";
-     }},
-    {"a fraction that is zero is written", "and must be", [](auto& f) { replace(*f.totals[3].value, ":00Z", ":00.000Z"); }},
-    {"a total has no key", "has the key", [](auto& f) { f.totals[3].key.reset(); }},
-    {"a total has a JSON string as its key", "has the key", [](auto& f) { f.totals[3].key = "\"" + *f.totals[3].key + "\""; }},
-    {"a total has the window's end as its time stamp", "has the time stamp", [](auto& f) { ++f.totals[3].timestamp_ms; }},
-    {"a total lies in another partition", "where a Java producer would not",
-     [](auto& f) { f.totals[3].partition = (f.totals[3].partition + 1) % partitions; }},
-    {"a total of a customer that never ordered", "belongs to no order",
-     [](auto& f) { replace(*f.totals[3].value, "\"customer\":\"c-", "\"customer\":\"d-"); }},
-    {"a window beside the minute", "belongs to no order", [](auto& f) { replace(*f.totals[3].value, ":00Z", ":01Z"); }},
-    {"the output holds what is no JSON", "what is no total", [](auto& f) { f.totals[3].value = "{"; }},
-    {"the output holds a tombstone", "what is no total", [](auto& f) { f.totals[3].value.reset(); }},
-    {"two windows of a key are swapped", "out of order",
-     [](auto& f) {
-       const auto [i, j] = two_of_a_key(f);
-       std::swap(f.totals[i].value, f.totals[j].value);
-       std::swap(f.totals[i].timestamp_ms, f.totals[j].timestamp_ms);
-     }},
-    {"a late record is lost", "and must be", [](auto& f) { f.late.pop_back(); }},
-    {"a late record is there twice", "is there twice",
-     [](auto& f) {
-       f.late.push_back(f.late.back());
-       ++f.late.back().offset;
-     }},
-    {"an order is late and in a total", "late though it came within the bound",
-     [](auto& f) {
-       auto r = f.orders[100];
-       r.headers.insert(r.headers.end(), {{"weir.origin.topic", "orders"},
-                                          {"weir.origin.partition", std::to_string(r.partition)},
-                                          {"weir.origin.offset", std::to_string(r.offset)},
-                                          {"weir.reason", "late"}});
-       f.late.push_back(r);
-     }},
-    {"a late record lost a header of its own", "lost headers", [](auto& f) { f.late[0].headers.erase(f.late[0].headers.begin()); }},
-    {"a late record does not say where it came from", "where it came from", [](auto& f) { f.late[0].headers.resize(2); }},
-    {"a late record names another offset", "where it came from", [](auto& f) { f.late[0].headers[4].second += "0"; }},
-    {"a late record gives no reason", "does not say why", [](auto& f) { f.late[0].headers.pop_back(); }},
-    {"a late record was written anew", "another key or value", [](auto& f) { *f.late[0].value += " "; }},
-    {"a late record lost its key", "another key or value", [](auto& f) { f.late[0].key.reset(); }},
-    {"the late topic holds what was no order", "never an order", [](auto& f) { f.late[0].value = R"({"order_id":99999999})"; }},
-    {"a transaction is open", "a transaction is open in order-totals/2", [](auto& f) { f.open_transactions.push_back("order-totals/2"); }},
-    {"an order of the input is unread", "and must be", [](auto& f) { f.orders.pop_back(); }},
-    {"the input has an order twice", "it cannot be judged", [](auto& f) { f.orders.push_back(f.orders.front()); }},
+      {"a total is missing", "is missing", [](auto& f) { f.totals.erase(f.totals.begin() + 5); }},
+      {"every total is missing", "is missing", [](auto& f) { f.totals.clear(); }},
+      {"a total is there twice", "is there twice",
+       [](auto& f) {
+         f.totals.push_back(f.totals[5]);
+         f.totals.back().offset = 1'000'000;
+       }},
+      {"a sum is wrong by one", "and must be",
+       [](auto& f) { replace(*f.totals[3].value, "\"total_cents\":", "\"total_cents\":1"); }},
+      {"a count is wrong", "and must be", [](auto& f) { replace(*f.totals[3].value, "\"orders\":", "\"orders\":1"); }},
+      {"an order was counted twice", "and must be",
+       [](auto& f) {
+         // What a replay without exactly-once does: one order more in sum and count.
+         auto& v = *f.totals[0].value;
+         const auto at = v.rfind(':') + 1;
+         const auto count = std::stoll(v.substr(at));
+         v = v.substr(0, at) + std::to_string(count + 1) + "}";
+       }},
+      {"the fields are in another order", "and must be",
+       [](auto& f) {
+         auto& v = *f.totals[3].value;
+         const auto at = v.rfind(",\"orders\"");
+         const auto sum = v.find("\"total_cents\"");
+         v = v.substr(0, sum) + v.substr(at + 1, v.size() - at - 2) + "," + v.substr(sum, at - sum) + "}";
+       }},
+      {"a fraction that is zero is written", "and must be", [](auto& f) { replace(*f.totals[3].value, ":00Z", ":00.000Z"); }},
+      {"a total has no key", "has the key", [](auto& f) { f.totals[3].key.reset(); }},
+      {"a total has a JSON string as its key", "has the key", [](auto& f) { f.totals[3].key = "\"" + *f.totals[3].key + "\""; }},
+      {"a total has the window's end as its time stamp", "has the time stamp", [](auto& f) { ++f.totals[3].timestamp_ms; }},
+      {"a total lies in another partition", "where a Java producer would not",
+       [](auto& f) { f.totals[3].partition = (f.totals[3].partition + 1) % partitions; }},
+      {"a total of a customer that never ordered", "belongs to no order",
+       [](auto& f) { replace(*f.totals[3].value, "\"customer\":\"c-", "\"customer\":\"d-"); }},
+      {"a window beside the minute", "belongs to no order", [](auto& f) { replace(*f.totals[3].value, ":00Z", ":01Z"); }},
+      {"the output holds what is no JSON", "what is no total", [](auto& f) { f.totals[3].value = "{"; }},
+      {"the output holds a tombstone", "what is no total", [](auto& f) { f.totals[3].value.reset(); }},
+      {"two windows of a key are swapped", "out of order",
+       [](auto& f) {
+         const auto [i, j] = two_of_a_key(f);
+         std::swap(f.totals[i].value, f.totals[j].value);
+         std::swap(f.totals[i].timestamp_ms, f.totals[j].timestamp_ms);
+       }},
+      {"a late record is lost", "and must be", [](auto& f) { f.late.pop_back(); }},
+      {"a late record is there twice", "is there twice",
+       [](auto& f) {
+         f.late.push_back(f.late.back());
+         ++f.late.back().offset;
+       }},
+      {"an order is late and in a total", "late though it came within the bound",
+       [](auto& f) {
+         auto r = f.orders[100];
+         r.headers.insert(r.headers.end(), {{"weir.origin.topic", "orders"},
+                                            {"weir.origin.partition", std::to_string(r.partition)},
+                                            {"weir.origin.offset", std::to_string(r.offset)},
+                                            {"weir.reason", "late"}});
+         f.late.push_back(r);
+       }},
+      {"a late record lost a header of its own", "lost headers",
+       [](auto& f) { f.late[0].headers.erase(f.late[0].headers.begin()); }},
+      {"a late record does not say where it came from", "where it came from", [](auto& f) { f.late[0].headers.resize(2); }},
+      {"a late record names another offset", "where it came from", [](auto& f) { f.late[0].headers[4].second += "0"; }},
+      {"a late record gives no reason", "does not say why", [](auto& f) { f.late[0].headers.pop_back(); }},
+      {"a late record was written anew", "another key or value", [](auto& f) { *f.late[0].value += " "; }},
+      {"a late record lost its key", "another key or value", [](auto& f) { f.late[0].key.reset(); }},
+      {"the late topic holds what was no order", "never an order", [](auto& f) { f.late[0].value = R"({"order_id":99999999})"; }},
+      {"a transaction is open", "a transaction is open in order-totals/2",
+       [](auto& f) { f.open_transactions.push_back("order-totals/2"); }},
+      {"an order of the input is unread", "and must be", [](auto& f) { f.orders.pop_back(); }},
+      {"the input has an order twice", "it cannot be judged", [](auto& f) { f.orders.push_back(f.orders.front()); }},
   };
   for (const auto& d : damages) {
     INFO(d.name);
@@ -222,8 +224,8 @@ TEST_CASE("times are read and written as the contract says") {
   CHECK(e2e::parse_time("2026-01-01T00:00:03.25Z") == 1'767'225'603'250);
   CHECK(e2e::parse_time("2026-01-01T00:00:03.250999Z") == 1'767'225'603'250);
   CHECK(e2e::parse_time("2024-02-29T23:59:59Z") == 1'709'251'199'000);
-  for (const auto* wrong : {"", "2026-01-01", "2026-01-01T00:00:00", "2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00.Z",
-                            "2026-01-01T00:00:00+01:00", "2026-01-01T00:00:00Zx"})
+  for (const auto* wrong : {"", "2026-01-01", "2026-01-01T00:00:00", "2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z",
+                            "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+01:00", "2026-01-01T00:00:00Zx"})
     CHECK_FALSE(e2e::parse_time(wrong));
   CHECK(e2e::format_time(1'767'225'600'000) == "2026-01-01T00:00:00Z");
   CHECK(e2e::format_time(1'767'225'603'250) == "2026-01-01T00:00:03.250Z");
@@ -233,15 +235,20 @@ TEST_CASE("times are read and written as the contract says") {
 TEST_CASE("keys go where a Java producer puts them") {
   // murmur2 of these from Kafka's own UtilsTest, so the partition out of 2^31 is the hash without its sign.
   const std::vector<std::pair<std::string, std::int32_t>> known = {
-    {"21", -973932308},    {"foobar", -790332482},       {"a-little-bit-long-string", -985981536},
-    {"a-little-bit-longer-string", -1486304829}, {"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971}, {"abc", 479470107}};
+      {"21", -973932308},
+      {"foobar", -790332482},
+      {"a-little-bit-long-string", -985981536},
+      {"a-little-bit-longer-string", -1486304829},
+      {"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971},
+      {"abc", 479470107}};
   for (const auto& [key, hash] : known)
-    CHECK(e2e::java_partition(key, 1'000'003) == static_cast<std::int32_t>(static_cast<std::uint32_t>(hash) & 0x7fffffffU) % 1'000'003);
+    CHECK(e2e::java_partition(key, 1'000'003) ==
+          static_cast<std::int32_t>(static_cast<std::uint32_t>(hash) & 0x7fffffffU) % 1'000'003);
 }
 
 TEST_CASE("an envelope is read in full or refused") {
   const auto r = e2e::parse_envelope(
-    R"({"partition":3,"offset":17,"key":"c-0042","timestamp":"2026-01-01T00:00:59.999Z","headers":[{"key":"h","value":"1"},{"key":"h","value":"2"}],"value":{"b":1,"a":2}})");
+      R"({"partition":3,"offset":17,"key":"c-0042","timestamp":"2026-01-01T00:00:59.999Z","headers":[{"key":"h","value":"1"},{"key":"h","value":"2"}],"value":{"b":1,"a":2}})");
   CHECK(r.partition == 3);
   CHECK(r.offset == 17);
   CHECK(r.key == "c-0042");
@@ -249,8 +256,9 @@ TEST_CASE("an envelope is read in full or refused") {
   CHECK(r.timestamp_ms == 1'767'225'659'999);
   CHECK(r.headers == std::vector<std::pair<std::string, std::string>>{{"h", "1"}, {"h", "2"}});
   CHECK_FALSE(e2e::parse_envelope(R"({"partition":0,"offset":0,"key":null,"timestamp":5,"headers":{},"value":null})").value);
-  for (const auto* wrong : {"", "[]", R"({"partition":0})", R"({"partition":0,"offset":0,"key":null,"timestamp":"x","headers":{},"value":1})",
-                            R"({"partition":0,"offset":0,"key":null,"timestamp":1,"headers":[3],"value":1})"})
+  for (const auto* wrong :
+       {"", "[]", R"({"partition":0})", R"({"partition":0,"offset":0,"key":null,"timestamp":"x","headers":{},"value":1})",
+        R"({"partition":0,"offset":0,"key":null,"timestamp":1,"headers":[3],"value":1})"})
     CHECK_THROWS(e2e::parse_envelope(wrong));
 }
 

@@ -1,5 +1,5 @@
-#include <algorithm>
 #include <librdkafka/rdkafka.h>
+#include <algorithm>
 #include <stdexcept>
 
 #include "tests/e2e/world.hpp"
@@ -18,7 +18,8 @@ using topic_handle = std::unique_ptr<rd_kafka_topic_t, destroy<rd_kafka_topic_t,
 using queue = std::unique_ptr<rd_kafka_queue_t, destroy<rd_kafka_queue_t, rd_kafka_queue_destroy>>;
 using event = std::unique_ptr<rd_kafka_event_t, destroy<rd_kafka_event_t, rd_kafka_event_destroy>>;
 using message = std::unique_ptr<rd_kafka_message_t, destroy<rd_kafka_message_t, rd_kafka_message_destroy>>;
-using partitions = std::unique_ptr<rd_kafka_topic_partition_list_t, destroy<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>>;
+using partitions = std::unique_ptr<rd_kafka_topic_partition_list_t,
+                                   destroy<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>>;
 
 constexpr int timeout_ms = 30'000;
 
@@ -38,7 +39,9 @@ client make_client(rd_kafka_type_t type, const std::map<std::string, std::string
   return client(made);
 }
 
-[[noreturn]] void fail(const std::string& what, rd_kafka_resp_err_t code) { throw std::runtime_error(what + ": " + rd_kafka_err2str(code)); }
+[[noreturn]] void fail(const std::string& what, rd_kafka_resp_err_t code) {
+  throw std::runtime_error(what + ": " + rd_kafka_err2str(code));
+}
 
 std::vector<std::pair<std::string, std::string>> headers_of(const rd_kafka_message_t* m) {
   std::vector<std::pair<std::string, std::string>> out;
@@ -56,28 +59,35 @@ std::vector<std::pair<std::string, std::string>> headers_of(const rd_kafka_messa
 class kafka_world : public world {
  public:
   kafka_world(std::string brokers, const fs::path& source, fs::path folder, std::string name)
-    : brokers_(std::move(brokers)), config_(source / "config/order-totals.kafka.json"), folder_(std::move(folder)), name_(std::move(name)),
-      orders_(name_ + ".orders"), totals_(name_ + ".totals"),
-      producer_(make_client(RD_KAFKA_PRODUCER, {{"bootstrap.servers", brokers_},
-                                                {"partitioner", "murmur2_random"},
-                                                {"enable.idempotence", "true"},
-                                                {"linger.ms", "2"}})) {
+      : brokers_(std::move(brokers)),
+        config_(source / "config/order-totals.kafka.json"),
+        folder_(std::move(folder)),
+        name_(std::move(name)),
+        orders_(name_ + ".orders"),
+        totals_(name_ + ".totals"),
+        producer_(make_client(RD_KAFKA_PRODUCER, {{"bootstrap.servers", brokers_},
+                                                  {"partitioner", "murmur2_random"},
+                                                  {"enable.idempotence", "true"},
+                                                  {"linger.ms", "2"}})) {
     create_orders();
   }
 
   fs::path config() const override { return config_; }
 
   std::map<std::string, std::string> environment() const override {
-    return {{"KAFKA_BROKERS", brokers_},    {"ORDERS_TOPIC", orders_},  {"TOTALS_TOPIC", totals_},
-            {"WEIR_NAMESPACE", name_},      {"WEIR_DATA", (folder_ / "data").string()}};
+    return {{"KAFKA_BROKERS", brokers_},
+            {"ORDERS_TOPIC", orders_},
+            {"TOTALS_TOPIC", totals_},
+            {"WEIR_NAMESPACE", name_},
+            {"WEIR_DATA", (folder_ / "data").string()}};
   }
 
   void produce(const std::vector<order_line>& orders) override {
     for (const auto& o : orders) {
       const auto code = rd_kafka_producev(
-        producer_.get(), RD_KAFKA_V_TOPIC(orders_.c_str()), RD_KAFKA_V_KEY(o.customer.data(), o.customer.size()),
-        RD_KAFKA_V_VALUE(const_cast<char*>(o.json.data()), o.json.size()), RD_KAFKA_V_HEADER("trace", "a", 1),
-        RD_KAFKA_V_HEADER("trace", "b", 1), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK), RD_KAFKA_V_END);
+          producer_.get(), RD_KAFKA_V_TOPIC(orders_.c_str()), RD_KAFKA_V_KEY(o.customer.data(), o.customer.size()),
+          RD_KAFKA_V_VALUE(const_cast<char*>(o.json.data()), o.json.size()), RD_KAFKA_V_HEADER("trace", "a", 1),
+          RD_KAFKA_V_HEADER("trace", "b", 1), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK), RD_KAFKA_V_END);
       if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         fail("producing orders", code);
     }
@@ -140,7 +150,8 @@ class kafka_world : public world {
   std::int32_t partition_count(const std::string& topic) const {
     const topic_handle handle(rd_kafka_topic_new(producer_.get(), topic.c_str(), nullptr));
     const rd_kafka_metadata_t* metadata = nullptr;
-    if (const auto code = rd_kafka_metadata(producer_.get(), 0, handle.get(), &metadata, timeout_ms); code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    if (const auto code = rd_kafka_metadata(producer_.get(), 0, handle.get(), &metadata, timeout_ms);
+        code != RD_KAFKA_RESP_ERR_NO_ERROR)
       fail("the metadata of " + topic, code);
     const auto count = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
     rd_kafka_metadata_destroy(metadata);
@@ -173,8 +184,8 @@ class kafka_world : public world {
     return out;
   }
 
-  static void consume_partition(const client& from, const std::string& topic, std::int32_t partition, std::int64_t low, std::int64_t stable,
-                                std::vector<topic_record>& out) {
+  static void consume_partition(const client& from, const std::string& topic, std::int32_t partition, std::int64_t low,
+                                std::int64_t stable, std::vector<topic_record>& out) {
     const partitions assigned(rd_kafka_topic_partition_list_new(1));
     rd_kafka_topic_partition_list_add(assigned.get(), topic.c_str(), partition)->offset = low;
     if (const auto code = rd_kafka_assign(from.get(), assigned.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -213,7 +224,8 @@ class kafka_world : public world {
 
 } // namespace
 
-std::unique_ptr<world> make_kafka_world(const std::string& brokers, const fs::path& source, const fs::path& folder, const std::string& name) {
+std::unique_ptr<world> make_kafka_world(const std::string& brokers, const fs::path& source, const fs::path& folder,
+                                        const std::string& name) {
   return std::make_unique<kafka_world>(brokers, source, folder, name);
 }
 

@@ -14,7 +14,10 @@ namespace fs = std::filesystem;
 class log_world : public world {
  public:
   log_world(fs::path program, const fs::path& source, fs::path folder)
-    : weir_(std::move(program)), config_(source / "config/order-totals.json"), folder_(std::move(folder)), log_(folder_ / "data/log") {
+      : weir_(std::move(program)),
+        config_(source / "config/order-totals.json"),
+        folder_(std::move(folder)),
+        log_(folder_ / "data/log") {
     fs::create_directories(log_.parent_path());
     weir({"log", "create", log_.string(), "orders", "--partitions", std::to_string(order_partitions)}, {}, {});
   }
@@ -49,7 +52,12 @@ class log_world : public world {
  private:
   void weir(std::vector<std::string> arguments, const fs::path& input, const fs::path& output) {
     arguments.insert(arguments.begin(), weir_.string());
-    run_to_end({.command = std::move(arguments), .environment = {}, .directory = {}, .input = input, .output = output, .errors = folder_ / "log.err"},
+    run_to_end({.command = std::move(arguments),
+                .environment = {},
+                .directory = {},
+                .input = input,
+                .output = output,
+                .errors = folder_ / "log.err"},
                std::chrono::minutes(2));
   }
 

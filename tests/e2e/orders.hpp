@@ -7,8 +7,8 @@
 namespace weir::e2e {
 
 struct order_line {
-  std::string customer;  ///< The key.
-  std::string json;      ///< The value.
+  std::string customer; ///< The key.
+  std::string json;     ///< The value.
 };
 
 /// Makes orders whose event time goes up by `step_ms` an order and that are out of order by less than 5 s, so also
@@ -16,14 +16,17 @@ struct order_line {
 /// minutes too late. The same seed makes the same orders.
 class order_maker {
  public:
-  order_maker(std::uint64_t seed, unsigned customers, std::int64_t step_ms) : random_(seed), customers_(customers), step_ms_(step_ms) {}
+  order_maker(std::uint64_t seed, unsigned customers, std::int64_t step_ms)
+      : random_(seed), customers_(customers), step_ms_(step_ms) {}
 
   [[nodiscard]] order_line next();
   [[nodiscard]] std::vector<order_line> next(std::size_t count);
   [[nodiscard]] std::int64_t made() const { return made_; }
 
  private:
-  std::int64_t pick(std::int64_t low, std::int64_t high) { return std::uniform_int_distribution<std::int64_t>(low, high)(random_); }
+  std::int64_t pick(std::int64_t low, std::int64_t high) {
+    return std::uniform_int_distribution<std::int64_t>(low, high)(random_);
+  }
 
   std::mt19937_64 random_;
   unsigned customers_;

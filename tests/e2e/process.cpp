@@ -1,19 +1,19 @@
 #include "tests/e2e/process.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <deque>
-#include <fcntl.h>
 #include <fstream>
-#include <poll.h>
 #include <stdexcept>
-#include <sys/syscall.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <system_error>
-#include <unistd.h>
 
 namespace weir::e2e {
 namespace {
@@ -118,7 +118,8 @@ void run_to_end(const process::setup& s, std::chrono::milliseconds limit) {
     std::string command;
     for (const auto& a : s.command)
       command += a + " ";
-    throw std::runtime_error(command + (end ? "ended with " + end->text() : "did not end in " + std::to_string(limit.count()) + " ms") +
+    throw std::runtime_error(command +
+                             (end ? "ended with " + end->text() : "did not end in " + std::to_string(limit.count()) + " ms") +
                              ": " + tail(s.errors, 3));
   }
 }

@@ -1,17 +1,17 @@
 #pragma once
+#include <sys/types.h>
 #include <chrono>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
-#include <sys/types.h>
 #include <vector>
 
 namespace weir::e2e {
 
 /// How a process ended.
 struct process_end {
-  int exit_code = -1;  ///< -1 if a signal ended it.
+  int exit_code = -1; ///< -1 if a signal ended it.
   int signal = 0;
 
   [[nodiscard]] std::string text() const;
@@ -21,12 +21,12 @@ struct process_end {
 class process {
  public:
   struct setup {
-    std::vector<std::string> command;  ///< The program's path and its arguments.
-    std::map<std::string, std::string> environment;  ///< Added to ours.
-    std::filesystem::path directory;   ///< To run in; empty: ours.
-    std::filesystem::path input;       ///< Standard input; empty: nothing to read.
-    std::filesystem::path output;      ///< Standard output, appended to; empty: thrown away.
-    std::filesystem::path errors;      ///< Standard error, appended to; empty: thrown away.
+    std::vector<std::string> command;               ///< The program's path and its arguments.
+    std::map<std::string, std::string> environment; ///< Added to ours.
+    std::filesystem::path directory;                ///< To run in; empty: ours.
+    std::filesystem::path input;                    ///< Standard input; empty: nothing to read.
+    std::filesystem::path output;                   ///< Standard output, appended to; empty: thrown away.
+    std::filesystem::path errors;                   ///< Standard error, appended to; empty: thrown away.
   };
 
   /// Throws std::system_error if it cannot be started.

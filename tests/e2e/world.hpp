@@ -27,11 +27,12 @@ class world {
 };
 
 /// On the embedded log in `folder`; `weir` is the program. Orders come and totals go by `weir log`.
-std::unique_ptr<world> make_log_world(const std::filesystem::path& weir, const std::filesystem::path& source, const std::filesystem::path& folder);
+std::unique_ptr<world> make_log_world(const std::filesystem::path& weir, const std::filesystem::path& source,
+                                      const std::filesystem::path& folder);
 
 /// On a Kafka broker, with topics and a namespace named after `name`; state in `folder`.
-std::unique_ptr<world> make_kafka_world(const std::string& brokers, const std::filesystem::path& source, const std::filesystem::path& folder,
-                                        const std::string& name);
+std::unique_ptr<world> make_kafka_world(const std::string& brokers, const std::filesystem::path& source,
+                                        const std::filesystem::path& folder, const std::string& name);
 
 /// How many partitions the orders have.
 inline constexpr std::int32_t order_partitions = 4;

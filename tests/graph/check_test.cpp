@@ -64,9 +64,10 @@ TEST_CASE("a changed window size or key type changes a line of the fingerprint t
         .sink("out", topic<std::string>{{"main", "out"}});
     return j.plan()->fingerprint;
   };
-  CHECK(fingerprint(1min) == "job f max_parallelism=128\n"
-                             "operator per-minute window tumbling 1m key=string state=sum:i64\n"
-                             "source orders connection=main topic=orders\n");
+  CHECK(fingerprint(1min) ==
+        "job f max_parallelism=128\n"
+        "operator per-minute window tumbling 1m key=string state=sum:i64\n"
+        "source orders connection=main topic=orders\n");
   CHECK(fingerprint(2min) != fingerprint(1min));
 }
 

@@ -64,9 +64,11 @@ TEST_CASE("order-totals sums per customer and minute and sends late orders on as
   for (const auto& r : run.written("totals"))
     values.push_back(*r.key + " " + *r.value + " " + to_string(r.time));
   std::sort(values.begin(), values.end());
-  CHECK(values == std::vector<std::string>{
-                      R"(c-1 {"customer":"c-1","window_start":"2026-01-01T00:00:00Z","window_end":"2026-01-01T00:01:00Z","total_cents":70,"orders":2} 2026-01-01T00:00:59.999Z)",
-                      R"(c-1 {"customer":"c-1","window_start":"2026-01-01T00:01:00Z","window_end":"2026-01-01T00:02:00Z","total_cents":12,"orders":2} 2026-01-01T00:01:59.999Z)",
-                      R"(c-2 {"customer":"c-2","window_start":"2026-01-01T00:00:00Z","window_end":"2026-01-01T00:01:00Z","total_cents":0,"orders":1} 2026-01-01T00:00:59.999Z)"});
+  CHECK(
+      values ==
+      std::vector<std::string>{
+          R"(c-1 {"customer":"c-1","window_start":"2026-01-01T00:00:00Z","window_end":"2026-01-01T00:01:00Z","total_cents":70,"orders":2} 2026-01-01T00:00:59.999Z)",
+          R"(c-1 {"customer":"c-1","window_start":"2026-01-01T00:01:00Z","window_end":"2026-01-01T00:02:00Z","total_cents":12,"orders":2} 2026-01-01T00:01:59.999Z)",
+          R"(c-2 {"customer":"c-2","window_start":"2026-01-01T00:00:00Z","window_end":"2026-01-01T00:01:00Z","total_cents":0,"orders":1} 2026-01-01T00:00:59.999Z)"});
   CHECK(run.state_entries() == 0);
 }

@@ -28,14 +28,17 @@ inline weir::job make_order_totals() {
       .window("per-minute", weir::tumbling{1min})
       .late("late", weir::topic<weir::raw_record>{{"main", "orders.late"}})
       .aggregate(weir::sum(&order::amount_cents), weir::count())
-      .map("total", [](const auto& w) { return total{w.key, w.start, w.end, w.template get<0>(), w.template get<1>()}; })
+      .map("total",
+           [](const auto& w) {
+             return total{w.key, w.start, w.end, w.template get<0>(), w.template get<1>()};
+           })
       .sink("totals", weir::topic<total>{{"main", "order-totals"}}, weir::key{&total::customer});
   return job;
 }
 
 inline std::string order_json(int id, const std::string& customer, int cents, const std::string& at) {
-  return R"({"order_id":)" + std::to_string(id) + R"(,"customer":")" + customer + R"(","amount_cents":)" +
-         std::to_string(cents) + R"(,"at":")" + at + "\"}";
+  return R"({"order_id":)" + std::to_string(id) + R"(,"customer":")" + customer + R"(","amount_cents":)" + std::to_string(cents) +
+         R"(,"at":")" + at + "\"}";
 }
 
 } // namespace orders_example

@@ -80,9 +80,9 @@ TEST_CASE("a process function's state, timers and side outputs survive every way
       {"in", 0, {record_of("a", 4, 30), record_of("e", 1, 60)}}};
   auto report = run_kit(j, steps);
   CHECK(report.problem == "");
-  CHECK(values(report.output["out"]) ==
-        std::vector<std::string>{"a wall 3", "a+1", "a+2", "a+4", "a=7@40", "b wall 200", "b+200", "b=200@11", "c wall 3", "c+3",
-                                 "c=3@16", "d wall 1", "d+1", "d=1@17", "e+1", "e=1@70"});
+  CHECK(values(report.output["out"]) == std::vector<std::string>{"a wall 3", "a+1", "a+2", "a+4", "a=7@40", "b wall 200", "b+200",
+                                                                 "b=200@11", "c wall 3", "c+3", "c=3@16", "d wall 1", "d+1",
+                                                                 "d=1@17", "e+1", "e=1@70"});
   CHECK(values(report.output["big"]) == std::vector<std::string>{"b is big"});
 }
 
@@ -118,7 +118,8 @@ TEST_CASE("what user code refuses fails, is skipped or becomes a dead letter wit
         .sink("out", topic<std::string>{{"main", "out"}});
     auto bad = value_record("{no json");
     bad.key = "key";
-    return run_kit(j, {{"in", 0, {record_of("a", 1, 0), bad, record_of("a", 13, 1), record_of("a", 14, 1), record_of("a", 2, 2)}}},
+    return run_kit(j,
+                   {{"in", 0, {record_of("a", 1, 0), bad, record_of("a", 13, 1), record_of("a", 14, 1), record_of("a", 2, 2)}}},
                    {.expect_blocking = false});
   };
   auto skipped = run(on_error::skip);
@@ -142,7 +143,8 @@ TEST_CASE("what user code refuses fails, is skipped or becomes a dead letter wit
 TEST_CASE("a row the sink's topic cannot take goes by the sink's policy") {
   auto run = [](on_error policy) {
     job j{"sizes"};
-    items(j).map([](const item& i) { return std::string(static_cast<std::size_t>(i.v), 'x'); })
+    items(j)
+        .map([](const item& i) { return std::string(static_cast<std::size_t>(i.v), 'x'); })
         .sink("out", topic<std::string>{{"main", "out"}}, {.errors = policy});
     return run_kit(j, {{"in", 0, {record_of("a", 5, 0), record_of("b", 50, 1), record_of("c", 6, 2)}}},
                    {.expect_blocking = false, .max_record_bytes = {{"out", 10}}});
@@ -153,7 +155,8 @@ TEST_CASE("a row the sink's topic cannot take goes by the sink's policy") {
   REQUIRE(letters.output["dead-letters.dead"].size() == 1);
   const auto& dead = letters.output["dead-letters.dead"][0];
   CHECK(dead.find(R"((null) | {"k":"b","v":50,)") == 0);
-  CHECK(dead.find("weir.origin.offset=1 weir.reason=too-large weir.operator=out weir.error=the record has 50 bytes") != std::string::npos);
+  CHECK(dead.find("weir.origin.offset=1 weir.reason=too-large weir.operator=out weir.error=the record has 50 bytes") !=
+        std::string::npos);
   auto failed = run(on_error::fail);
   REQUIRE(failed.output["(error)"].size() == 1);
   CHECK(failed.output["(error)"][0] == "operator 'out', topic 'in', partition 0, offset 1: the record has 50 bytes");

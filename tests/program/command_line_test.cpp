@@ -1,18 +1,19 @@
-#include "tests/catch.hpp"
-#include "tests/program/program_fixture.hpp"
 #include <set>
 #include <weir/core/fail_point.hpp>
+#include "tests/catch.hpp"
+#include "tests/program/program_fixture.hpp"
 
 using namespace weir;
 using namespace weir::test;
 
 TEST_CASE("--help of every command prints its usage and is done") {
-  auto words = GENERATE(std::vector<std::string>{}, std::vector<std::string>{"run"}, std::vector<std::string>{"validate"},
-                        std::vector<std::string>{"graph"}, std::vector<std::string>{"checkpoints"}, std::vector<std::string>{"log"},
-                        std::vector<std::string>{"log", "create"}, std::vector<std::string>{"log", "produce"},
-                        std::vector<std::string>{"log", "consume"}, std::vector<std::string>{"log", "topics"},
-                        std::vector<std::string>{"fail-points"}, std::vector<std::string>{"config"},
-                        std::vector<std::string>{"config", "schema"}, std::vector<std::string>{"config", "reference"});
+  auto words =
+      GENERATE(std::vector<std::string>{}, std::vector<std::string>{"run"}, std::vector<std::string>{"validate"},
+               std::vector<std::string>{"graph"}, std::vector<std::string>{"checkpoints"}, std::vector<std::string>{"log"},
+               std::vector<std::string>{"log", "create"}, std::vector<std::string>{"log", "produce"},
+               std::vector<std::string>{"log", "consume"}, std::vector<std::string>{"log", "topics"},
+               std::vector<std::string>{"fail-points"}, std::vector<std::string>{"config"},
+               std::vector<std::string>{"config", "schema"}, std::vector<std::string>{"config", "reference"});
   words.emplace_back("--help");
   bench b;
   CHECK(b.run(words) == exit_code::done);
@@ -34,10 +35,11 @@ TEST_CASE("--version prints one line") {
 }
 
 TEST_CASE("a wrong command line is exit code 2") {
-  auto words = GENERATE(std::vector<std::string>{}, std::vector<std::string>{"run"}, std::vector<std::string>{"rnu", "x"},
-                        std::vector<std::string>{"run", "x", "--until-ned"}, std::vector<std::string>{"log"},
-                        std::vector<std::string>{"log", "create", "dir"}, std::vector<std::string>{"graph", "x", "--format", "svg"},
-                        std::vector<std::string>{"run", "x", "--set", "checkpoint=1"}, std::vector<std::string>{"run", "x", "y"});
+  auto words =
+      GENERATE(std::vector<std::string>{}, std::vector<std::string>{"run"}, std::vector<std::string>{"rnu", "x"},
+               std::vector<std::string>{"run", "x", "--until-ned"}, std::vector<std::string>{"log"},
+               std::vector<std::string>{"log", "create", "dir"}, std::vector<std::string>{"graph", "x", "--format", "svg"},
+               std::vector<std::string>{"run", "x", "--set", "checkpoint=1"}, std::vector<std::string>{"run", "x", "y"});
   bench b;
   CHECK(b.run(words) == exit_code::usage);
   CHECK_FALSE(b.err.str().empty());
@@ -85,7 +87,9 @@ TEST_CASE("a program's own command gets its arguments and its exit code comes ba
 
 TEST_CASE("a failing command of a program is reported with the exit code of its error") {
   bench b;
-  b.all.commands.push_back({"fail", "Fail.", {}, [](const command_arguments&) -> result<int> { return error{errc::fenced, "gone"}; }});
+  b.all.commands.push_back({"fail", "Fail.", {}, [](const command_arguments&) -> result<int> {
+                              return error{errc::fenced, "gone"};
+                            }});
   CHECK(b.run({"fail"}) == exit_code::fenced);
   CHECK(b.err.str() == "weir: gone\n");
 }

@@ -1,8 +1,8 @@
-#include "tests/catch.hpp"
-#include "tests/program/program_fixture.hpp"
 #include <sys/wait.h>
 #include <unistd.h>
 #include <weir/storage/job_store.hpp>
+#include "tests/catch.hpp"
+#include "tests/program/program_fixture.hpp"
 
 using namespace weir;
 using namespace weir::test;
@@ -77,7 +77,8 @@ TEST_CASE("dead letters without a topic are refused") {
 TEST_CASE("a Kafka property that would break a guarantee is refused with its connection") {
   scratch dir;
   auto text = totals_config("");
-  text.replace(text.find(R"("type": "log", "path": "/tmp/l")"), 31, R"("type": "kafka", "brokers": "b:1", "properties": {"acks": "1"})");
+  text.replace(text.find(R"("type": "log", "path": "/tmp/l")"), 31,
+               R"("type": "kafka", "brokers": "b:1", "properties": {"acks": "1"})");
   bench b;
   CHECK(b.run({"validate", dir.file("a.json", text)}) == exit_code::usage);
   CHECK(holds(b.err.str(), "/connections/main"));
@@ -88,7 +89,8 @@ TEST_CASE("code that throws while a job is made is a problem of its service") {
   scratch dir;
   struct none {};
   bench b;
-  b.all.services.push_back(service("thrower", "Throws.", settings_of<none>{}, [](const none&) -> job_plan { throw std::runtime_error("oops"); }));
+  b.all.services.push_back(
+      service("thrower", "Throws.", settings_of<none>{}, [](const none&) -> job_plan { throw std::runtime_error("oops"); }));
   auto file = dir.file("a.json", R"({"version": 1, "connections": {}, "services": [{"name": "x", "type": "thrower"}]})");
   CHECK(b.run({"validate", file}) == exit_code::usage);
   CHECK(holds(b.err.str(), "/services/0: making the job threw: oops"));
@@ -107,7 +109,9 @@ TEST_CASE("a connection named only by code is checked too") {
     plan.vertices.push_back(std::move(v));
     return plan;
   }));
-  auto file = dir.file("a.json", R"({"version": 1, "connections": {"main": {"type": "log", "path": "/l"}}, "services": [{"name": "x", "type": "elsewhere"}]})");
+  auto file = dir.file(
+      "a.json",
+      R"({"version": 1, "connections": {"main": {"type": "log", "path": "/l"}}, "services": [{"name": "x", "type": "elsewhere"}]})");
   CHECK(b.run({"validate", file}) == exit_code::usage);
   CHECK(holds(b.err.str(), "operator 'in' uses the connection 'mian', which is not in /connections; did you mean 'main'?"));
 }

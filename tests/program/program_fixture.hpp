@@ -1,7 +1,4 @@
 #pragma once
-#include "services/order-totals/order_totals.hpp"
-#include "services/weir/commands.hpp"
-#include "services/weir/connections.hpp"
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
@@ -10,6 +7,9 @@
 #include <mutex>
 #include <sstream>
 #include <thread>
+#include "services/order-totals/order_totals.hpp"
+#include "services/weir/commands.hpp"
+#include "services/weir/connections.hpp"
 
 namespace weir::test {
 
@@ -44,12 +44,12 @@ struct fake_jobs {
   std::condition_variable changed;
   std::vector<job_spec> specs;
   std::vector<job_status> statuses;
-  std::vector<job_end> ends;  ///< What wait returns once `over`.
+  std::vector<job_end> ends; ///< What wait returns once `over`.
   bool over = false;
   bool end_on_stop = true;
   unsigned stops = 0;
   unsigned waits = 0;
-  std::function<void(unsigned wait)> on_wait;  ///< Called at the start of each wait.
+  std::function<void(unsigned wait)> on_wait; ///< Called at the start of each wait.
 };
 
 class fake_runtime : public runtime {

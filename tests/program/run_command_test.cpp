@@ -1,10 +1,10 @@
-#include "services/weir/stop_signals.hpp"
-#include "tests/catch.hpp"
-#include "tests/program/program_fixture.hpp"
 #include <csignal>
 #include <future>
 #include <weir/core/fail_point.hpp>
 #include <weir/core/logger.hpp>
+#include "services/weir/stop_signals.hpp"
+#include "tests/catch.hpp"
+#include "tests/program/program_fixture.hpp"
 
 using namespace weir;
 using namespace weir::test;
@@ -58,9 +58,9 @@ TEST_CASE("a run hands the whole configuration to the runtime") {
   b.variables["WEIR_DATA"] = "/tmp/somewhere";
   b.variables["WEIR_NAMESPACE"] = "ns";
   CHECK(run_to(b, {end_of(job_phase::ended)},
-               {"--until-end", "--continue", "--new-lineage", "--drop-state", "a", "--drop-state", "b", "--set", "/checkpoint/interval=5s",
-                "--set", "/memory/limit=64MiB", "--set", "/services/0/settings/parallelism=3", "--set", "/shutdown/timeout=7s"}) ==
-        exit_code::done);
+               {"--until-end", "--continue", "--new-lineage", "--drop-state", "a", "--drop-state", "b", "--set",
+                "/checkpoint/interval=5s", "--set", "/memory/limit=64MiB", "--set", "/services/0/settings/parallelism=3", "--set",
+                "/shutdown/timeout=7s"}) == exit_code::done);
   REQUIRE(b.jobs.specs.size() == 1);
   const auto& s = b.jobs.specs[0];
   CHECK(s.plan.job == "order-totals");

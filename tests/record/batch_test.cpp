@@ -1,8 +1,8 @@
-#include "tests/catch.hpp"
-#include "tests/record/types.hpp"
 #include <weir/record/batch_codec.hpp>
 #include <weir/record/crc32c.hpp>
 #include <weir/record/frame.hpp>
+#include "tests/catch.hpp"
+#include "tests/record/types.hpp"
 
 using namespace test_types;
 
@@ -132,7 +132,8 @@ TEST_CASE("every frame survives its encoding") {
 
 TEST_CASE("a frame with any one bit changed, cut or lengthened is refused") {
   const auto& codec = weir::codec_for<order>();
-  for (const auto& bytes : {encode(weir::data_frame{sample().clone()}), encode(weir::barrier_frame{5, false}), encode(weir::end_frame{})}) {
+  for (const auto& bytes :
+       {encode(weir::data_frame{sample().clone()}), encode(weir::barrier_frame{5, false}), encode(weir::end_frame{})}) {
     for (std::size_t i = 0; i < bytes.size() * 8; ++i) {
       auto damaged = bytes;
       damaged[i / 8] = static_cast<char>(damaged[i / 8] ^ (1 << (i % 8)));

@@ -1,6 +1,6 @@
+#include <weir/record/binary.hpp>
 #include "tests/catch.hpp"
 #include "tests/record/types.hpp"
-#include <weir/record/binary.hpp>
 
 using namespace test_types;
 

@@ -1,10 +1,10 @@
-#include "tests/catch.hpp"
-#include "tests/record/types.hpp"
 #include <fstream>
 #include <sstream>
 #include <weir/record/batch_codec.hpp>
 #include <weir/record/frame.hpp>
 #include <weir/record/key.hpp>
+#include "tests/catch.hpp"
+#include "tests/record/types.hpp"
 
 using namespace test_types;
 

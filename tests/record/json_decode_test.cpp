@@ -1,9 +1,9 @@
-#include "tests/catch.hpp"
-#include "tests/record/types.hpp"
 #include <fstream>
 #include <weir/record/detail/json_failure.hpp>
 #include <weir/record/json.hpp>
 #include <weir/record/time_text.hpp>
+#include "tests/catch.hpp"
+#include "tests/record/types.hpp"
 
 using namespace test_types;
 
@@ -76,8 +76,9 @@ TEST_CASE("an order of the running example is decoded field by field") {
 }
 
 TEST_CASE("fields may come in any order, with blanks, among unknown ones of every kind") {
-  auto o = good<order>("  {\t\"x\" : {\"a\":[1,{\"b\":\"}\\\"]\"}],\"c\":null} ,\r\n \"at\":\"2026-01-01 00:00:00\", \"amount_cents\" : -5 ,"
-                       "\"y\":[[],{}],\"customer\":\"\",\"z\":-1.5e+3,\"order_id\":0,\"w\":true } ");
+  auto o = good<order>(
+      "  {\t\"x\" : {\"a\":[1,{\"b\":\"}\\\"]\"}],\"c\":null} ,\r\n \"at\":\"2026-01-01 00:00:00\", \"amount_cents\" : -5 ,"
+      "\"y\":[[],{}],\"customer\":\"\",\"z\":-1.5e+3,\"order_id\":0,\"w\":true } ");
   CHECK(o.amount_cents == -5);
   CHECK(o.customer.empty());
 }
@@ -92,14 +93,16 @@ TEST_CASE("errors name the field path and the byte") {
   CHECK(problem<order>(R"({"order_id":1 "customer":"a"})") == "JSON at byte 14: expected ',' or '}', found string");
   CHECK(problem<order>(R"({"order_id" 1})") == "JSON at byte 12: expected ':', found number");
   CHECK(problem<order>(R"({"order_id":1,})") == "JSON at byte 14: expected string, found '}'");
-  CHECK(problem<everything>(R"({"path":[{"x":1,"y":2},{"x":1,"y":true}]})") == "path[1].y at byte 34: expected integer, found boolean");
+  CHECK(problem<everything>(R"({"path":[{"x":1,"y":2},{"x":1,"y":true}]})") ==
+        "path[1].y at byte 34: expected integer, found boolean");
   CHECK(problem<everything>(R"({"groups":{"a":[1,2.5]}})") ==
         "groups.a[1] at byte 18: expected integer, found a number with a fraction or exponent");
   CHECK(problem<everything>(R"({"three":[1,2]})") == "three at byte 13: expected ',', found ']'");
 }
 
 TEST_CASE("a missing field is an error unless it is optional or has a declared default") {
-  CHECK(problem<order>(R"({"order_id":17,"customer":"a","at":"2026-01-01T00:00:00Z"})") == "amount_cents at byte 0: missing in this object");
+  CHECK(problem<order>(R"({"order_id":17,"customer":"a","at":"2026-01-01T00:00:00Z"})") ==
+        "amount_cents at byte 0: missing in this object");
   auto d = good<defaulted>(R"({"id":1})");
   CHECK(d.currency == "EUR");
   CHECK_FALSE(d.note.has_value());
@@ -122,8 +125,8 @@ TEST_CASE("names around the width of one comparison are told apart") {
   CHECK(v.fifteen_bytes_x == 2);
   CHECK(v.sixteen_bytes_xx == 3);
   CHECK(v.x == 4);
-  auto w = good<long_name>(
-      R"({"x":4,"xx":9,"":9,"sixteen_bytes_xx":3,"fifteen_bytes_x":2,"a_name_of_more_than_sixteen_bytes":1})");
+  auto w =
+      good<long_name>(R"({"x":4,"xx":9,"":9,"sixteen_bytes_xx":3,"fifteen_bytes_x":2,"a_name_of_more_than_sixteen_bytes":1})");
   CHECK(w.sixteen_bytes_xx == 3);
   CHECK(w.a_name_of_more_than_sixteen_bytes == 1);
 }
@@ -193,8 +196,8 @@ TEST_CASE("damaged strings are refused at the byte") {
   CHECK(problem<std::string>("\"abc") == "JSON at byte 4: the text ends in a string");
   CHECK(problem<std::string>("\"abc\\") == "JSON at byte 5: the text ends in a string");
   // Overlong, surrogate, above U+10FFFF, stray continuation, cut short: RFC 3629.
-  for (std::string bad : {"\xc0\x80", "\xe0\x80\x80", "\xf0\x80\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80", "\xff", "\xe2\x82",
-                          "\xf0\x9f\x98", "\xc3"})
+  for (std::string bad : {"\xc0\x80", "\xe0\x80\x80", "\xf0\x80\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80", "\xff",
+                          "\xe2\x82", "\xf0\x9f\x98", "\xc3"})
     for (std::size_t n : {0, 5, 15, 16, 31, 40}) {
       const std::string pad(n, 'x');
       CHECK_FALSE(problem<std::string>("\"" + pad + bad + "\"").empty());
@@ -237,9 +240,7 @@ TEST_CASE("depth and size have limits, in wanted and in skipped values") {
   };
   CHECK(problem<tree>(nested(16)).empty()); // 31 levels
   CHECK(problem<tree>(nested(17)).find("nested too deep") != std::string::npos);
-  auto skipped = [](std::size_t n) {
-    return R"({"value":1,"other":)" + std::string(n, '[') + std::string(n, ']') + "}";
-  };
+  auto skipped = [](std::size_t n) { return R"({"value":1,"other":)" + std::string(n, '[') + std::string(n, ']') + "}"; };
   CHECK(problem<tree>(skipped(31)).empty());
   CHECK(problem<tree>(skipped(32)).find("nested too deep") != std::string::npos);
   CHECK(problem<tree>(skipped(1'000'000)).find("nested too deep") != std::string::npos);
@@ -278,9 +279,15 @@ TEST_CASE("documents with random damage are decoded or refused, alike in both va
     for (auto n = 1 + g.below(4); n > 0; --n) {
       auto at = g.below(text.size());
       switch (g.below(3)) {
-        case 0: text[at] = alphabet[g.below(alphabet.size())]; break;
-        case 1: text.erase(at, 1 + g.below(5)); break;
-        default: text.insert(at, 1, alphabet[g.below(alphabet.size())]); break;
+        case 0:
+          text[at] = alphabet[g.below(alphabet.size())];
+          break;
+        case 1:
+          text.erase(at, 1 + g.below(5));
+          break;
+        default:
+          text.insert(at, 1, alphabet[g.below(alphabet.size())]);
+          break;
       }
     }
     const std::vector<char> copy(text.begin(), text.end());

@@ -1,8 +1,8 @@
-#include "tests/catch.hpp"
-#include "tests/record/types.hpp"
 #include <limits>
 #include <weir/record/json.hpp>
 #include <weir/record/value_codec.hpp>
+#include "tests/catch.hpp"
+#include "tests/record/types.hpp"
 
 using namespace test_types;
 
@@ -32,8 +32,9 @@ BOOST_DESCRIBE_STRUCT(total, (), (customer, window_start, window_end, total_cent
 
 TEST_CASE("fields are written in the order of their declaration, times without a zero fraction") {
   const weir::timestamp start{1767225600000000};
-  CHECK(encode(total{"c-0042", start, start + std::chrono::minutes(1), 88211, 71}) ==
-        R"({"customer":"c-0042","window_start":"2026-01-01T00:00:00Z","window_end":"2026-01-01T00:01:00Z","total_cents":88211,"orders":71})");
+  CHECK(
+      encode(total{"c-0042", start, start + std::chrono::minutes(1), 88211, 71}) ==
+      R"({"customer":"c-0042","window_start":"2026-01-01T00:00:00Z","window_end":"2026-01-01T00:01:00Z","total_cents":88211,"orders":71})");
 }
 
 TEST_CASE("an empty optional is null or left out, as the struct says") {
@@ -44,7 +45,8 @@ TEST_CASE("an empty optional is null or left out, as the struct says") {
 }
 
 TEST_CASE("strings are escaped and must be UTF-8") {
-  CHECK(encode(std::string("\"\\/\b\f\n\r\t\x01\x1f é😀\x7f")) == R"("\"\\/\b\f\n\r\t\u0001\u001f é😀)" "\x7f\"");
+  CHECK(encode(std::string("\"\\/\b\f\n\r\t\x01\x1f é😀\x7f")) == R"("\"\\/\b\f\n\r\t\u0001\u001f é😀)"
+                                                                 "\x7f\"");
   CHECK(encode(std::string("a\xff")) == "error: the string is not UTF-8");
   CHECK(encode(std::map<std::string, int>{{"\xc3", 1}}) == "error: the string is not UTF-8");
 }

@@ -1,7 +1,7 @@
-#include "tests/catch.hpp"
-#include "tests/record/types.hpp"
 #include <algorithm>
 #include <weir/record/key.hpp>
+#include "tests/catch.hpp"
+#include "tests/record/types.hpp"
 
 using namespace test_types;
 

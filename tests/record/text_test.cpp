@@ -1,6 +1,6 @@
+#include <weir/record/time_text.hpp>
 #include "tests/catch.hpp"
 #include "tests/record/types.hpp"
-#include <weir/record/time_text.hpp>
 
 using namespace test_types;
 
@@ -13,7 +13,9 @@ std::int64_t us(std::string_view text) {
 }
 std::string dec(std::string_view text) {
   auto d = weir::parse_decimal(text);
-  return d.ok() ? weir::to_string(*d) : weir::describe(d.err().code) == nullptr ? "" : "error " + std::to_string(static_cast<int>(d.err().code));
+  return d.ok()                                    ? weir::to_string(*d)
+         : weir::describe(d.err().code) == nullptr ? ""
+                                                   : "error " + std::to_string(static_cast<int>(d.err().code));
 }
 } // namespace
 
@@ -33,12 +35,30 @@ TEST_CASE("time stamps are read with zone, offset, blank and fraction") {
 }
 
 TEST_CASE("what is no time is refused") {
-  for (auto text : {"", "2026", "2026-01-01", "2026-01-01T00:00:00.", "2026-01-01T00:00:00.Z", "2026-13-01T00:00:00Z",
-                    "2026-00-01T00:00:00Z", "2026-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2026-01-00T00:00:00Z",
-                    "2026-01-32T00:00:00Z", "2026-04-31T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z",
-                    "2026-01-01T00:00:61Z", "2026-01-01T00:00:00X", "2026-01-01T00:00:00+1:00", "2026-01-01T00:00:00+24:00",
-                    "2026-01-01T00:00:00+01:60", "2026-01-01T00:00:00ZZ", "2026/01/01T00:00:00Z", "2026-01-01T00-00-00Z",
-                    "+026-01-01T00:00:00Z", "2026-01-01T00:00:0 Z"})
+  for (auto text : {"",
+                    "2026",
+                    "2026-01-01",
+                    "2026-01-01T00:00:00.",
+                    "2026-01-01T00:00:00.Z",
+                    "2026-13-01T00:00:00Z",
+                    "2026-00-01T00:00:00Z",
+                    "2026-02-29T00:00:00Z",
+                    "1900-02-29T00:00:00Z",
+                    "2026-01-00T00:00:00Z",
+                    "2026-01-32T00:00:00Z",
+                    "2026-04-31T00:00:00Z",
+                    "2026-01-01T24:00:00Z",
+                    "2026-01-01T00:60:00Z",
+                    "2026-01-01T00:00:61Z",
+                    "2026-01-01T00:00:00X",
+                    "2026-01-01T00:00:00+1:00",
+                    "2026-01-01T00:00:00+24:00",
+                    "2026-01-01T00:00:00+01:60",
+                    "2026-01-01T00:00:00ZZ",
+                    "2026/01/01T00:00:00Z",
+                    "2026-01-01T00-00-00Z",
+                    "+026-01-01T00:00:00Z",
+                    "2026-01-01T00:00:0 Z"})
     CHECK_FALSE(weir::parse_timestamp(text).ok());
 }
 
@@ -63,7 +83,8 @@ TEST_CASE("milliseconds for Kafka are floored") {
 }
 
 TEST_CASE("decimals keep every digit and their scale") {
-  for (auto text : {"0", "0.00", "-0.001", "12.50", "99999999999999999999999999999999999999", "-0.99999999999999999999999999999999999999"})
+  for (auto text :
+       {"0", "0.00", "-0.001", "12.50", "99999999999999999999999999999999999999", "-0.99999999999999999999999999999999999999"})
     CHECK(dec(text) == text);
   CHECK(dec("1.25e2") == "125");
   CHECK(dec("1.25e1") == "12.5");
@@ -74,7 +95,8 @@ TEST_CASE("decimals keep every digit and their scale") {
 }
 
 TEST_CASE("decimals that cannot be exact or have no form are refused") {
-  for (auto text : {"100000000000000000000000000000000000000", "1e38", "1e-39", "0.000000000000000000000000000000000000001", "1e999999999999"})
+  for (auto text : {"100000000000000000000000000000000000000", "1e38", "1e-39", "0.000000000000000000000000000000000000001",
+                    "1e999999999999"})
     CHECK(dec(text) == "error " + std::to_string(static_cast<int>(weir::errc::out_of_range)));
   for (auto text : {"", "-", "+1", "1.", ".5", "01", "1e", "1e+", "1.2.3", "abc", "1,5", "--1", "1 "})
     CHECK(dec(text) == "error " + std::to_string(static_cast<int>(weir::errc::decode_failed)));

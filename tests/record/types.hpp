@@ -77,15 +77,19 @@ class generator {
   template <class T>
   T integer() {
     switch (below(6)) {
-      case 0: return std::numeric_limits<T>::min();
-      case 1: return std::numeric_limits<T>::max();
-      case 2: return static_cast<T>(below(3) - 1);
-      default: return static_cast<T>(number() >> below(64));
+      case 0:
+        return std::numeric_limits<T>::min();
+      case 1:
+        return std::numeric_limits<T>::max();
+      case 2:
+        return static_cast<T>(below(3) - 1);
+      default:
+        return static_cast<T>(number() >> below(64));
     }
   }
   std::string text() {
-    static const std::string parts[] = {"a", "Z", " ", "\"", "\\", "/", "\n", std::string(1, '\0'), "\x1f", "\x7f", "é", "€", "😀",
-                                        "{", "]", ",", "plain words ", "\t"};
+    static const std::string parts[] = {"a",    "Z", " ", "\"", "\\", "/", "\n", std::string(1, '\0'), "\x1f",
+                                        "\x7f", "é", "€", "😀",  "{",  "]", ",",  "plain words ",       "\t"};
     std::string s;
     for (auto n = below(45); n > 0; --n)
       s += parts[below(std::size(parts))];
@@ -97,9 +101,7 @@ class generator {
       c = static_cast<char>(number());
     return s;
   }
-  weir::timestamp time() {
-    return {static_cast<std::int64_t>(number() % 300'000'000'000'000'000U) - 60'000'000'000'000'000};
-  }
+  weir::timestamp time() { return {static_cast<std::int64_t>(number() % 300'000'000'000'000'000U) - 60'000'000'000'000'000}; }
   double real() {
     for (;;) {
       auto bits = number();

@@ -19,8 +19,7 @@ class map_base {
         return std::optional<std::string_view>();
       return std::optional(std::string_view(it->second));
     }
-    weir::result<> scan(std::string_view row_key,
-                        const std::function<bool(std::string_view, std::string_view)>& visit) override {
+    weir::result<> scan(std::string_view row_key, const std::function<bool(std::string_view, std::string_view)>& visit) override {
       hold();
       auto held = snapshot_;
       for (auto it = held->lower_bound(row_key); it != held->end(); ++it)

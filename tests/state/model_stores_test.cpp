@@ -1,10 +1,10 @@
-#include "tests/state/model_store.hpp"
 #include <map>
+#include <weir/state/row_key.hpp>
 #include <weir/storage/delta_merge.hpp>
 #include <weir/storage/job_store.hpp>
-#include <weir/state/row_key.hpp>
 #include "tests/catch.hpp"
 #include "tests/state/map_base.hpp"
+#include "tests/state/model_store.hpp"
 
 using namespace weir;
 

@@ -55,11 +55,11 @@ class model_run {
     std::unique_ptr<task_state> state;
     state_handle values, ordered;
     std::uint16_t first = 0, last = 0;
-    std::uint64_t staged = 0;  ///< Chunks.
+    std::uint64_t staged = 0; ///< Chunks.
     std::uint64_t frozen = 0;
     bool drained = true;
-    std::uint64_t end = 0;  ///< Of the attempt's chunks, once drained.
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> complete;  ///< (checkpoint, freeze) not told as applied.
+    std::uint64_t end = 0;                                         ///< Of the attempt's chunks, once drained.
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> complete; ///< (checkpoint, freeze) not told as applied.
   };
 
   std::uint64_t pick(std::uint64_t n) { return random_() % n; }
@@ -100,7 +100,7 @@ class model_run {
 
   void crash() {
     attempt_.reset();
-    tasks_.clear();  // Readers end before the store does.
+    tasks_.clear(); // Readers end before the store does.
     store_->crash();
     now_ = complete_;
     restore();
@@ -110,48 +110,76 @@ class model_run {
     auto group = static_cast<std::uint16_t>(pick(groups));
     auto& t = task_of(group);
     switch (pick(24)) {
-      case 0: case 1: case 2: {
+      case 0:
+      case 1:
+      case 2: {
         auto k = key(), v = value();
         must(t.state->put(t.values, group, k, v));
         now_.values[{group, k}] = v;
         break;
       }
-      case 3: case 4: {
+      case 3:
+      case 4: {
         auto k = key();
         must(t.state->erase(t.values, group, k));
         now_.values.erase({group, k});
         break;
       }
-      case 5: case 6: check_get(t, group, key()); break;
-      case 7: case 8: case 9: {
+      case 5:
+      case 6:
+        check_get(t, group, key());
+        break;
+      case 7:
+      case 8:
+      case 9: {
         auto k = key(), v = value();
         auto at = time();
         must(t.state->put(t.ordered, group, at, k, v));
         now_.ordered[{group, at.us, k}] = v;
         break;
       }
-      case 10: case 11: {
+      case 10:
+      case 11: {
         auto k = key();
         auto at = time();
         must(t.state->erase(t.ordered, group, at, k));
         now_.ordered.erase({group, at.us, k});
         break;
       }
-      case 12: check_get(t, group, time(), key()); break;
-      case 13: check_scan(t, group); break;
-      case 14: check_first(t, group, pick(3) ? time() : min_timestamp); break;
+      case 12:
+        check_get(t, group, time(), key());
+        break;
+      case 13:
+        check_scan(t, group);
+        break;
+      case 14:
+        check_first(t, group, pick(3) ? time() : min_timestamp);
+        break;
       case 15: {
         auto until = pick(20) == 0 ? max_timestamp : timestamp{time().us - 3};
         must(t.state->drop_until(t.ordered, group, until));
         std::erase_if(now_.ordered, [&](auto& e) { return std::get<0>(e.first) == group && std::get<1>(e.first) <= until.us; });
         break;
       }
-      case 16: begin_attempt(); break;
-      case 17: case 18: drain(tasks_[pick(tasks_.size())]); break;
-      case 19: end_attempt(); break;
-      case 20: newest_applied_ = std::max(newest_applied_, store_->apply_slice()); break;
-      case 21: tell_applied(tasks_[pick(tasks_.size())]); break;
-      case 22: end_batch(tasks_[pick(tasks_.size())]); break;
+      case 16:
+        begin_attempt();
+        break;
+      case 17:
+      case 18:
+        drain(tasks_[pick(tasks_.size())]);
+        break;
+      case 19:
+        end_attempt();
+        break;
+      case 20:
+        newest_applied_ = std::max(newest_applied_, store_->apply_slice());
+        break;
+      case 21:
+        tell_applied(tasks_[pick(tasks_.size())]);
+        break;
+      case 22:
+        end_batch(tasks_[pick(tasks_.size())]);
+        break;
       case 23:
         if (pick(6) == 0)
           crash();
@@ -165,7 +193,7 @@ class model_run {
     if (attempt_ && pick(3))
       return;
     if (attempt_)
-      store_->close(*attempt_);  // Perhaps before everything was drained.
+      store_->close(*attempt_); // Perhaps before everything was drained.
     attempt_ = ++last_number_;
     at_attempt_ = now_;
     for (auto& t : tasks_) {
@@ -287,10 +315,11 @@ class model_run {
           mine.insert(e);
       expect(seen == mine, "all values of group " + std::to_string(group));
       ordered_truth all, mine_ordered;
-      must(t.state->scan(t.ordered, group, min_timestamp, "", max_timestamp, [&](timestamp at, std::string_view k, std::string_view v) {
-        all.emplace(std::tuple(group, at.us, std::string(k)), v);
-        return true;
-      }));
+      must(t.state->scan(t.ordered, group, min_timestamp, "", max_timestamp,
+                         [&](timestamp at, std::string_view k, std::string_view v) {
+                           all.emplace(std::tuple(group, at.us, std::string(k)), v);
+                           return true;
+                         }));
       for (auto& e : now_.ordered)
         if (std::get<0>(e.first) == group)
           mine_ordered.insert(e);
@@ -337,7 +366,6 @@ TEST_CASE("the state engine answers like a map through checkpoints, spills, evic
 
 TEST_CASE("the state engine on LMDB answers like a map through the same") {
   temporary_directory dir;
-  run_seeds(std::max<std::uint64_t>(1, from_environment("WEIR_SEEDS", 10'000) / 50), [&](std::uint64_t seed) {
-    return make_lmdb_store(dir.path + "/" + std::to_string(seed), 1 + seed % 2);
-  });
+  run_seeds(std::max<std::uint64_t>(1, from_environment("WEIR_SEEDS", 10'000) / 50),
+            [&](std::uint64_t seed) { return make_lmdb_store(dir.path + "/" + std::to_string(seed), 1 + seed % 2); });
 }

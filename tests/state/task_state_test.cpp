@@ -79,9 +79,9 @@ TEST_CASE("keys longer than LMDB's limit are kept whole") {
   CHECK(value(*t, h, 0, b) == "2");
   std::string seen;
   REQUIRE(t->scan(o, 0, min_timestamp, "", max_timestamp, [&](timestamp, std::string_view k, std::string_view v) {
-    seen = std::string(k) + "=" + std::string(v);
-    return true;
-  }).ok());
+             seen = std::string(k) + "=" + std::string(v);
+             return true;
+           }).ok());
   CHECK(seen == b + "=3");
 }
 

@@ -48,13 +48,15 @@ std::pair<int, std::int64_t> count_and_first(job_store& s) {
   append_group_prefix(prefix, 1, 0);
   int n = 0;
   std::int64_t first = -1;
-  REQUIRE(base->scan(prefix, [&](std::string_view k, std::string_view) {
-    if (k.substr(0, prefix.size()) != prefix)
-      return false;
-    if (n++ == 0)
-      first = parse_row_key(state_kind::ordered, k)->time.us;
-    return true;
-  }).ok());
+  REQUIRE(base->scan(prefix,
+                     [&](std::string_view k, std::string_view) {
+                       if (k.substr(0, prefix.size()) != prefix)
+                         return false;
+                       if (n++ == 0)
+                         first = parse_row_key(state_kind::ordered, k)->time.us;
+                       return true;
+                     })
+              .ok());
   CHECK(**base->get(value_row_key(2, 0, "other")) == "stays");
   return {n, first};
 }
@@ -74,7 +76,10 @@ TEST_CASE("a merge goes on where it stopped when the store is opened again betwe
     s = open(o);
     // What is merged so far and the deltas on it are still the whole checkpoint.
     unsigned chunks = 0;
-    REQUIRE(s->read_unapplied([&](const participant_id&, std::uint64_t, std::string_view) { ++chunks; return success(); }).ok());
+    REQUIRE(s->read_unapplied([&](const participant_id&, std::uint64_t, std::string_view) {
+               ++chunks;
+               return success();
+             }).ok());
     REQUIRE(chunks == 1);
   }
   CHECK(slices >= 1);

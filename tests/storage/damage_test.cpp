@@ -96,7 +96,11 @@ TEST_CASE("a damaged chunk of the newest checkpoint leaves the older one and is 
   REQUIRE(s->fall_back(1).ok());
   CHECK(!*s->newest_damaged());
   unsigned chunks = 0;
-  REQUIRE(s->read_unapplied([&](const participant_id&, std::uint64_t k, std::string_view) { CHECK(k == 1); ++chunks; return success(); }).ok());
+  REQUIRE(s->read_unapplied([&](const participant_id&, std::uint64_t k, std::string_view) {
+             CHECK(k == 1);
+             ++chunks;
+             return success();
+           }).ok());
   CHECK(chunks == 1);
   CHECK(complete_one(*s, 2, 0).err().code == errc::invalid_argument);
   CHECK(complete_one(*s, 3, 0).ok());
@@ -166,7 +170,7 @@ TEST_CASE("a store at its limit says store_full, changes nothing, and works agai
   checkpoint_manifest m;
   m.number = 1;
   m.contributions.push_back({task, "", 0, 1, false});
-  REQUIRE(s->complete(m).ok());  // Grows the map.
+  REQUIRE(s->complete(m).ok()); // Grows the map.
   REQUIRE(s->stage_outbox(task, std::string(700 << 10, 'y')).ok());
   m.number = 2;
   m.contributions[0].outbox_end = 2;
@@ -286,12 +290,12 @@ TEST_CASE("a process killed at any time during commits leaves every acknowledged
     auto row = *base->get(value_row_key(1, 0, "count"));
     auto count = row ? std::string(*row) : std::string();
     REQUIRE(s->read_unapplied([&](const participant_id&, std::uint64_t, std::string_view chunk) -> result<> {
-      auto r = delta_chunk_reader::open(chunk);
-      if (!r || !r->next())
-        return r.err();
-      count = r->value();
-      return success();
-    }).ok());
+               auto r = delta_chunk_reader::open(chunk);
+               if (!r || !r->next())
+                 return r.err();
+               count = r->value();
+               return success();
+             }).ok());
     CHECK(count == std::to_string(newest));
   }
 }

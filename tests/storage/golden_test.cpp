@@ -87,12 +87,16 @@ TEST_CASE("an outbox chunk has the bytes it has always had, null and empty kept 
   encode_outbox({"main", "orders.late", 0, std::nullopt, "", "", -1}, chunk);
   same_as_golden("outbox.v1", chunk);
   std::vector<outbox_record> records;
-  REQUIRE(decode_outbox(chunk, [&](const outbox_record& r) { records.push_back(r); return true; }).ok());
+  REQUIRE(decode_outbox(chunk, [&](const outbox_record& r) {
+            records.push_back(r);
+            return true;
+          }).ok());
   REQUIRE(records.size() == 2);
   CHECK(records[0].key == "c-0042");
   CHECK(records[0].partition == 3);
   CHECK(!records[1].key);
   CHECK(records[1].value == "");
   CHECK(records[1].time_ms == -1);
-  CHECK(decode_outbox(chunk.substr(0, chunk.size() - 1), [](const outbox_record&) { return true; }).err().code == errc::store_corrupt);
+  CHECK(decode_outbox(chunk.substr(0, chunk.size() - 1), [](const outbox_record&) { return true; }).err().code ==
+        errc::store_corrupt);
 }

@@ -64,7 +64,10 @@ TEST_CASE("what is staged becomes readable with the checkpoint that lists it, an
   CHECK(list[0].number == 7);
   CHECK(list[0].contributions.at(0).inline_state == "offsets");
   std::vector<std::string> chunks;
-  REQUIRE(s->read_outbox(7, [&](std::string_view chunk) { chunks.emplace_back(chunk); return success(); }).ok());
+  REQUIRE(s->read_outbox(7, [&](std::string_view chunk) {
+             chunks.emplace_back(chunk);
+             return success();
+           }).ok());
   CHECK(chunks == std::vector<std::string>{"one", "two"});
   auto epochs = *s->unpublished_epochs();
   REQUIRE(epochs.size() == 1);
@@ -83,7 +86,10 @@ TEST_CASE("chunks of a closed attempt fall to the next complete checkpoint") {
   CHECK(*s->close(2) == job_store::verdict::complete);
   CHECK(*s->close(1) == job_store::verdict::closed);
   std::vector<std::string> chunks;
-  REQUIRE(s->read_outbox(2, [&](std::string_view chunk) { chunks.emplace_back(chunk); return success(); }).ok());
+  REQUIRE(s->read_outbox(2, [&](std::string_view chunk) {
+             chunks.emplace_back(chunk);
+             return success();
+           }).ok());
   CHECK(chunks == std::vector<std::string>{"of 1", "of 2"});
 }
 
@@ -140,6 +146,9 @@ TEST_CASE("staged chunks that no checkpoint lists are gone after the next incarn
   CHECK(*s->stage_outbox(task, "new") == 0);
   REQUIRE(s->complete(manifest(1, {{task, "", 0, 1, false}})).ok());
   std::string all;
-  REQUIRE(s->read_outbox(1, [&](std::string_view chunk) { all += chunk; return success(); }).ok());
+  REQUIRE(s->read_outbox(1, [&](std::string_view chunk) {
+             all += chunk;
+             return success();
+           }).ok());
   CHECK(all == "new");
 }

@@ -1,6 +1,6 @@
-#include "tests/catch.hpp"
 #include <weir/time/event_time.hpp>
 #include <weir/time/idleness_tracker.hpp>
+#include "tests/catch.hpp"
 
 using namespace weir;
 using namespace std::chrono_literals;

@@ -1,7 +1,7 @@
-#include "tests/catch.hpp"
 #include <random>
 #include <weir/time/event_time.hpp>
 #include <weir/time/watermark_generator.hpp>
+#include "tests/catch.hpp"
 
 using namespace weir;
 using namespace std::chrono_literals;
@@ -64,7 +64,7 @@ TEST_CASE("event times at both ends of time do not wrap") {
   CHECK(g.current() == timestamp{max_timestamp.us - 5'000'001});
   watermark_generator in_order{0s};
   in_order.on_event(max_timestamp);
-  CHECK(in_order.current() < max_timestamp);  // The end of time is for inputs that ended.
+  CHECK(in_order.current() < max_timestamp); // The end of time is for inputs that ended.
   watermark_generator negative{-5s};
   negative.on_event({100});
   CHECK(negative.current() == timestamp{99});
@@ -114,7 +114,7 @@ TEST_CASE("malformed bytes leave the generator as it was") {
   version[0] = 9;
   byte_reader wrong{version};
   CHECK_FALSE(fresh.restore(wrong));
-  std::string above;  // A watermark that no event explains.
+  std::string above; // A watermark that no event explains.
   byte_writer w2{above};
   w2.u8(1);
   w2.i64(5);

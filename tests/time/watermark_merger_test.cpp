@@ -1,5 +1,5 @@
-#include "tests/catch.hpp"
 #include <weir/time/watermark.hpp>
+#include "tests/catch.hpp"
 
 using namespace weir;
 
@@ -102,5 +102,5 @@ TEST_CASE("an idle channel that ends makes the task active again only when that 
   auto over = m.on_channel_end(1);
   CHECK(over.idle == std::optional{false});
   CHECK(over.rose == rose{max_timestamp});
-  CHECK_FALSE(m.on_status(1, true).idle);  // Status after the end says nothing.
+  CHECK_FALSE(m.on_status(1, true).idle); // Status after the end says nothing.
 }

@@ -6,9 +6,7 @@ using namespace weir;
 using namespace std::chrono_literals;
 
 namespace {
-timestamp at(duration d) {
-  return timestamp{} + d;
-}
+timestamp at(duration d) { return timestamp{} + d; }
 } // namespace
 
 TEST_CASE("slices and windows are aligned to the epoch by floor division, also before it") {
@@ -24,7 +22,9 @@ TEST_CASE("slices and windows are aligned to the epoch by floor division, also b
 }
 
 TEST_CASE("windows of a slice are those that hold every instant of it, for any size and slide") {
-  struct shape { int size, slide; };
+  struct shape {
+    int size, slide;
+  };
   for (auto [size, slide] : {shape{6, 2}, shape{5, 2}, shape{7, 3}, shape{4, 4}, shape{9, 6}}) {
     window_shape w(sliding{duration{size * 1000}, duration{slide * 1000}});
     REQUIRE(w.check().ok());

@@ -42,8 +42,14 @@ job windows_of(window_shape shape, duration bound, duration lateness = 0s, on_er
   w.aggregate(sum(&event::v), count(), weir::min(&event::v), weir::max(&event::v), avg(&event::v))
       .on_error(policy)
       .map([](const auto& r) {
-        return row{r.key, r.start.us / 1000, r.end.us / 1000, r.template get<0>(), r.template get<1>(),
-                   r.template get<2>(), r.template get<3>(), r.template get<4>()};
+        return row{r.key,
+                   r.start.us / 1000,
+                   r.end.us / 1000,
+                   r.template get<0>(),
+                   r.template get<1>(),
+                   r.template get<2>(),
+                   r.template get<3>(),
+                   r.template get<4>()};
       })
       .sink("out", topic<row>{{"main", "out"}}, key{&row::k});
   return j;
@@ -168,8 +174,7 @@ TEST_CASE("a sum that overflows is the error of one record and leaves the other 
   CHECK(report.output["out"][0].find(R"("n":2)") != std::string::npos);
   auto failed = run_kit(windows_of(tumbling{1s}, 0s), {{"in", 0, records}}, {.expect_blocking = false});
   REQUIRE(failed.output.count("(error)") == 1);
-  CHECK(failed.output["(error)"][0] ==
-        "operator 'w', topic 'in', partition 0, offset 1: the sum does not fit into 64 bits");
+  CHECK(failed.output["(error)"][0] == "operator 'w', topic 'in', partition 0, offset 1: the sum does not fit into 64 bits");
 }
 
 TEST_CASE("reduce keeps the order of arrival within a window") {
@@ -178,7 +183,9 @@ TEST_CASE("reduce keeps the order of arrival within a window") {
       .event_time(&event::at, bounded_out_of_orderness{1s})
       .key_by(&event::k)
       .window("w", tumbling{10s})
-      .reduce([](const event& a, const event& b) { return event{a.k, a.v * 10 + b.v, b.at}; })
+      .reduce([](const event& a, const event& b) {
+        return event{a.k, a.v * 10 + b.v, b.at};
+      })
       .map([](const auto& r) { return r.template get<0>(); })
       .sink("out", topic<event>{{"main", "out"}});
   std::vector<input_record> records;

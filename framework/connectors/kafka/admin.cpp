@@ -40,7 +40,8 @@ error admin::failed(rd_kafka_resp_err_t err, const std::string& what) const {
 }
 
 result<std::string> admin::cluster_id() const {
-  std::unique_ptr<char, destroyer<[](char* p) { rd_kafka_mem_free(nullptr, p); }>> id(rd_kafka_clusterid(over.get(), millis(timeout)));
+  std::unique_ptr<char, destroyer<[](char* p) { rd_kafka_mem_free(nullptr, p); }>> id(
+      rd_kafka_clusterid(over.get(), millis(timeout)));
   if (!id)
     return over.unavailable("the cluster did not say its id within " + std::to_string(timeout.count()) + " ms");
   return std::string(id.get());
@@ -139,7 +140,8 @@ result<> admin::create(const std::string& topic, int partitions, int replication
   for (std::size_t i = 0; i < n; ++i) {
     auto err = rd_kafka_topic_result_error(results[i]);
     if (err && err != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
-      return make_error(err, what, rd_kafka_topic_result_error_string(results[i]) ? rd_kafka_topic_result_error_string(results[i]) : "");
+      return make_error(err, what,
+                        rd_kafka_topic_result_error_string(results[i]) ? rd_kafka_topic_result_error_string(results[i]) : "");
   }
   return success();
 }

@@ -21,7 +21,7 @@ client::queue_error_trap::~queue_error_trap() { trapped = nullptr; }
 struct client::shared {
   std::string connection;
   logger log;
-  std::mutex hook_mutex;  // Held while a hook runs: so that setting hooks waits for the running one.
+  std::mutex hook_mutex; // Held while a hook runs: so that setting hooks waits for the running one.
   hooks hook;
   mutable std::mutex mutex;
   std::optional<error> trouble;
@@ -31,8 +31,8 @@ struct client::shared {
   std::chrono::steady_clock::time_point last_line_at{};
 };
 
-result<std::shared_ptr<client>> client::open(rd_kafka_type_t type, conf_ptr conf, const std::string& connection, const logger& log,
-                                             hooks h) {
+result<std::shared_ptr<client>> client::open(rd_kafka_type_t type, conf_ptr conf, const std::string& connection,
+                                             const logger& log, hooks h) {
   auto s = std::make_shared<shared>();
   s->connection = connection;
   s->log = log;
@@ -46,7 +46,7 @@ result<std::shared_ptr<client>> client::open(rd_kafka_type_t type, conf_ptr conf
   auto* rk = rd_kafka_new(type, conf.get(), text, sizeof text);
   if (!rk)
     return {errc::invalid_config, "connection '" + connection + "': " + text};
-  (void)conf.release();  // librdkafka owns it from here on.
+  (void)conf.release(); // librdkafka owns it from here on.
   queue_ptr background(rd_kafka_queue_get_background(rk));
   queue_ptr main(rd_kafka_queue_get_main(rk));
   rd_kafka_queue_forward(main.get(), background.get());
@@ -164,7 +164,9 @@ void client::on_log(const rd_kafka_t* rk, int level, const char* facility, const
     s->last_line_at = now;
   }
   // librdkafka warns of every consumer property on a producer and the reverse; properties here belong to both.
-  auto l = std::string_view(facility) == "CONFWARN" || level >= 7 ? log_level::debug : level <= 4 ? log_level::warning : log_level::info;
+  auto l = std::string_view(facility) == "CONFWARN" || level >= 7 ? log_level::debug
+           : level <= 4                                           ? log_level::warning
+                                                                  : log_level::info;
   s->log.log(l, text, {{"connection", s->connection}, {"librdkafka", facility}});
 }
 

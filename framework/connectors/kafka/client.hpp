@@ -22,8 +22,8 @@ class client {
   };
 
   /// Does not wait for a broker. Errors: invalid_config, with librdkafka's text.
-  static result<std::shared_ptr<client>> open(rd_kafka_type_t type, conf_ptr conf, const std::string& connection, const logger& log,
-                                              hooks h = {});
+  static result<std::shared_ptr<client>> open(rd_kafka_type_t type, conf_ptr conf, const std::string& connection,
+                                              const logger& log, hooks h = {});
   /// Forgets the hooks, then destroys the client on a thread of its own and waits at most 5 s for it: librdkafka's
   /// destruction waits for its threads, and a hung one must not hang the process.
   ~client();

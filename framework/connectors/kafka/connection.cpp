@@ -18,7 +18,8 @@ class kafka_connection final : public connection {
     WEIR_ASSIGN(auto c, control({}));
     return admin{*c, config_.request_timeout}.cluster_id();
   }
-  result<std::unique_ptr<source_connection>> open_source(const std::string& group, std::size_t queue_bytes, const logger& log) override {
+  result<std::unique_ptr<source_connection>> open_source(const std::string& group, std::size_t queue_bytes,
+                                                         const logger& log) override {
     WEIR_ASSIGN(auto c, control(log));
     return std::unique_ptr<source_connection>(std::make_unique<kafka_source>(config_, std::move(c), group, queue_bytes, log));
   }

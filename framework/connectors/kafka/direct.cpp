@@ -5,18 +5,20 @@
 namespace weir::kafka {
 
 result<std::unique_ptr<direct_producer>> kafka_direct::open(const kafka_config& config, const topic_limits& limits,
-                                                            std::size_t queue_bytes, std::function<void()> wake, const logger& log) {
+                                                            std::size_t queue_bytes, std::function<void()> wake,
+                                                            const logger& log) {
   auto p = std::make_shared<progress>();
   p->wake = std::move(wake);
   p->connection = config.name;
-  property_list fixed{{"enable.idempotence", "true"},
-                      {"linger.ms", std::to_string(config.linger.count())},
-                      {"message.timeout.ms", std::to_string(config.delivery_timeout.count())},
-                      {"compression.type", config.compression},
-                      {"message.max.bytes", std::to_string(256u << 20)},
-                      {"batch.size", std::to_string(limits.batch_bytes(1'000'000))},
-                      {"queue.buffering.max.kbytes", std::to_string(std::max<std::size_t>(queue_bytes / 1024, 1024))},
-                      {"queue.buffering.max.messages", std::to_string(std::clamp<std::size_t>(queue_bytes / 256, 1000, 1'000'000))}};
+  property_list fixed{
+      {"enable.idempotence", "true"},
+      {"linger.ms", std::to_string(config.linger.count())},
+      {"message.timeout.ms", std::to_string(config.delivery_timeout.count())},
+      {"compression.type", config.compression},
+      {"message.max.bytes", std::to_string(256u << 20)},
+      {"batch.size", std::to_string(limits.batch_bytes(1'000'000))},
+      {"queue.buffering.max.kbytes", std::to_string(std::max<std::size_t>(queue_bytes / 1024, 1024))},
+      {"queue.buffering.max.messages", std::to_string(std::clamp<std::size_t>(queue_bytes / 256, 1000, 1'000'000))}};
   WEIR_ASSIGN(auto conf, make_conf(config, {}, fixed));
   WEIR_ASSIGN(auto producer, client::open(RD_KAFKA_PRODUCER, std::move(conf), config.name, log,
                                           {.delivered = [p](rd_kafka_event_t* e) { p->take(e); }, .trouble = {}}));
@@ -54,7 +56,9 @@ std::optional<error> kafka_direct::failure() const {
 rd_kafka_topic_t* kafka_direct::handle_of(std::string_view topic) {
   auto it = handles_.find(topic);
   if (it == handles_.end())
-    it = handles_.emplace(std::string(topic), topic_ptr(rd_kafka_topic_new(producer_->get(), std::string(topic).c_str(), nullptr))).first;
+    it =
+        handles_.emplace(std::string(topic), topic_ptr(rd_kafka_topic_new(producer_->get(), std::string(topic).c_str(), nullptr)))
+            .first;
   return it->second.get();
 }
 

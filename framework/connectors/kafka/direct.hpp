@@ -17,8 +17,8 @@ namespace weir::kafka {
 class kafka_direct final : public direct_producer {
  public:
   /// Errors: invalid_config.
-  static result<std::unique_ptr<direct_producer>> open(const kafka_config& config, const topic_limits& limits, std::size_t queue_bytes,
-                                                       std::function<void()> wake, const logger& log);
+  static result<std::unique_ptr<direct_producer>> open(const kafka_config& config, const topic_limits& limits,
+                                                       std::size_t queue_bytes, std::function<void()> wake, const logger& log);
   ~kafka_direct() override;
 
   result<bool> send(const output_record& r) override;
@@ -29,19 +29,20 @@ class kafka_direct final : public direct_producer {
   struct progress {
     std::function<void()> wake;
     std::string connection;
-    std::atomic<std::int64_t> open{0};        ///< Sent, not acknowledged.
-    std::atomic<std::int64_t> wake_below{0};  ///< Call wake when `open` gets below; 0: nobody waits.
+    std::atomic<std::int64_t> open{0};       ///< Sent, not acknowledged.
+    std::atomic<std::int64_t> wake_below{0}; ///< Call wake when `open` gets below; 0: nobody waits.
     std::atomic<bool> any_failed{false};
     std::mutex mutex;
     std::optional<error> failed;
     void take(rd_kafka_event_t* event);
   };
-  kafka_direct(std::shared_ptr<client> producer, std::shared_ptr<progress> p) : producer_(std::move(producer)), progress_(std::move(p)) {}
+  kafka_direct(std::shared_ptr<client> producer, std::shared_ptr<progress> p)
+      : producer_(std::move(producer)), progress_(std::move(p)) {}
   [[nodiscard]] std::optional<error> failure() const;
   [[nodiscard]] rd_kafka_topic_t* handle_of(std::string_view topic);
 
   std::shared_ptr<client> producer_;
-  std::map<std::string, topic_ptr, std::less<>> handles_;  // Destroyed before the producer they belong to.
+  std::map<std::string, topic_ptr, std::less<>> handles_; // Destroyed before the producer they belong to.
   std::shared_ptr<progress> progress_;
 };
 

@@ -16,7 +16,8 @@ call_outcome enqueue(rd_kafka_t* producer, rd_kafka_topic_t* topic, const output
   if (!headers)
     return local_failure(RD_KAFKA_RESP_ERR_INVALID_RECORD, headers.err().message);
   auto mem = [](const std::optional<std::string_view>& v) {
-    return v ? decltype(rd_kafka_vu_t{}.u.mem){const_cast<void*>(bytes_of(*v)), v->size()} : decltype(rd_kafka_vu_t{}.u.mem){nullptr, 0};
+    return v ? decltype(rd_kafka_vu_t{}.u.mem){const_cast<void*>(bytes_of(*v)), v->size()}
+             : decltype(rd_kafka_vu_t{}.u.mem){nullptr, 0};
   };
   rd_kafka_vu_t vu[8];
   std::size_t n = 0;
@@ -40,7 +41,7 @@ call_outcome enqueue(rd_kafka_t* producer, rd_kafka_topic_t* topic, const output
   }
   auto o = outcome_of(rd_kafka_produceva(producer, vu, n));
   if (o.ok())
-    (void)headers->release();  // The message owns them.
+    (void)headers->release(); // The message owns them.
   return o;
 }
 

@@ -23,9 +23,9 @@ namespace weir::kafka {
 /// How a transactional call ended, by the classes of librdkafka's transactional API.
 struct call_outcome {
   rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
-  bool fatal = false;      ///< Destroy the producer.
-  bool retriable = false;  ///< The same call may be made again.
-  bool abortable = false;  ///< Abort the transaction, then begin again.
+  bool fatal = false;     ///< Destroy the producer.
+  bool retriable = false; ///< The same call may be made again.
+  bool abortable = false; ///< Abort the transaction, then begin again.
   std::string text;
   [[nodiscard]] bool ok() const { return err == RD_KAFKA_RESP_ERR_NO_ERROR; }
   [[nodiscard]] bool fenced() const { return is_fencing(err); }

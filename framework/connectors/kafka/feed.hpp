@@ -40,8 +40,8 @@ struct feed {
   std::shared_ptr<client> consumer;
   std::shared_ptr<nudger> nudge;
   queue_ptr queue;
-  std::size_t queue_records = 0;  ///< From so many records, or
-  std::size_t queue_bytes = 0;    ///< so many bytes on, librdkafka fetches no more for this partition.
+  std::size_t queue_records = 0; ///< From so many records, or
+  std::size_t queue_bytes = 0;   ///< so many bytes on, librdkafka fetches no more for this partition.
 };
 
 } // namespace weir::kafka

@@ -1,7 +1,7 @@
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <unistd.h>
 #include <weir/connectors/kafka/kafka_config.hpp>
 #include <weir/core/quantity.hpp>
 #include <weir/core/suggest.hpp>
@@ -227,8 +227,9 @@ void read_security(option_reader& in, kafka_config& c) {
     if (by_password && (!in.text("sasl.username") || !in.text("sasl.password")))
       in.fail("sasl.mechanism " + *m + " needs the options 'sasl.username' and 'sasl.password'");
     if (*m == "PLAIN" && !tls && !in.flag("sasl.cleartext", false))
-      in.fail("sasl.mechanism PLAIN without TLS sends the password readable by all on the way: add 'tls': 'true', use SCRAM, or "
-              "set 'sasl.cleartext': 'true'");
+      in.fail(
+          "sasl.mechanism PLAIN without TLS sends the password readable by all on the way: add 'tls': 'true', use SCRAM, or "
+          "set 'sasl.cleartext': 'true'");
     c.common.emplace_back("sasl.mechanisms", *m);
   }
   for (const char* name : {"sasl.username", "sasl.password"})

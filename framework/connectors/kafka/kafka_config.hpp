@@ -17,16 +17,16 @@ using property_list = std::vector<std::pair<std::string, std::string>>;
 /// A connection's settings, checked. Holds secrets: never print it.
 struct kafka_config {
   std::string name;
-  property_list common;                           ///< What the options say, as librdkafka properties of every client.
-  std::map<std::string, std::string> properties;  ///< Passed through; checked, none of them breaks a guarantee.
+  property_list common;                          ///< What the options say, as librdkafka properties of every client.
+  std::map<std::string, std::string> properties; ///< Passed through; checked, none of them breaks a guarantee.
   std::chrono::milliseconds request_timeout{10'000};
   std::chrono::milliseconds transaction_timeout{60'000};
   std::chrono::milliseconds delivery_timeout{30'000};
   std::chrono::milliseconds linger{1};
   std::string compression = "none";
-  int topic_partitions = -1;   ///< Of topics that we create; -1: the broker's default.
-  int topic_replication = -1;  ///< As above.
-  int marker_partitions = 4;   ///< Of the marker topic.
+  int topic_partitions = -1;  ///< Of topics that we create; -1: the broker's default.
+  int topic_replication = -1; ///< As above.
+  int marker_partitions = 4;  ///< Of the marker topic.
   bool host_name_verified = true;
 };
 

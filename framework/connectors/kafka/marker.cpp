@@ -55,10 +55,12 @@ class marker_scan {
  public:
   static result<std::unique_ptr<marker_scan>> begin(const kafka_config& c, const std::string& topic, std::int32_t partition,
                                                     std::int64_t offset, const logger& log) {
-    property_list fixed{{"group.id", "weir-markers"},       {"isolation.level", "read_committed"}, {"enable.auto.commit", "false"},
-                        {"enable.auto.offset.store", "false"}, {"enable.partition.eof", "true"},      {"auto.offset.reset", "error"},
-                        {"check.crcs", "true"},                {"queued.max.messages.kbytes", "4096"}, {"queued.min.messages", "16384"},
-                        {"fetch.message.max.bytes", "1048576"}, {"fetch.wait.max.ms", "100"}};
+    property_list fixed{{"group.id", "weir-markers"},     {"isolation.level", "read_committed"},
+                        {"enable.auto.commit", "false"},  {"enable.auto.offset.store", "false"},
+                        {"enable.partition.eof", "true"}, {"auto.offset.reset", "error"},
+                        {"check.crcs", "true"},           {"queued.max.messages.kbytes", "4096"},
+                        {"queued.min.messages", "16384"}, {"fetch.message.max.bytes", "1048576"},
+                        {"fetch.wait.max.ms", "100"}};
     WEIR_ASSIGN(auto conf, make_conf(c, {}, fixed));
     auto scan = std::make_unique<marker_scan>();
     WEIR_ASSIGN(scan->client_, client::open(RD_KAFKA_CONSUMER, std::move(conf), c.name, log));
@@ -147,8 +149,9 @@ result<marker> decode_marker(std::string_view text) {
     good = good && read_number(ordinal, m.ordinal) && m.ordinal != all_records;
   // Written again it must be the same text: nothing before, behind or between.
   if (!good || encode_marker(m) != text)
-    return {errc::store_corrupt, "a marker record is not of the form \"weir-marker 1 lineage=… incarnation=… checkpoint=… ordinal=…\": \"" +
-                                     std::string(text.substr(0, 200)) + "\""};
+    return {errc::store_corrupt,
+            "a marker record is not of the form \"weir-marker 1 lineage=… incarnation=… checkpoint=… ordinal=…\": \"" +
+                std::string(text.substr(0, 200)) + "\""};
   return m;
 }
 

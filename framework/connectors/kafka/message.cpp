@@ -60,7 +60,7 @@ result<headers_ptr> to_headers(std::string_view packed) {
 
 std::size_t wire_size(std::size_t key, std::size_t value, std::size_t packed_headers) {
   constexpr std::size_t batch_header = 61;
-  constexpr std::size_t record_header = 36;  // Length, attributes, two deltas and three more lengths, at their longest.
+  constexpr std::size_t record_header = 36; // Length, attributes, two deltas and three more lengths, at their longest.
   // A packed header has at least three bytes; on the wire its value may need four bytes of length more.
   return batch_header + record_header + key + value + packed_headers * 2;
 }

@@ -33,7 +33,7 @@ class nudger {
   std::condition_variable changed_;
   std::thread thread_;
   std::string topic_;
-  std::int32_t partition_ = -1;  ///< -1: nothing asked for.
+  std::int32_t partition_ = -1; ///< -1: nothing asked for.
   bool stopping_ = false;
 };
 

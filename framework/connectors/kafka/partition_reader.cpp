@@ -1,8 +1,8 @@
+#include <xxhash.h>
 #include <algorithm>
 #include <weir/connectors/kafka/errors.hpp>
 #include <weir/connectors/kafka/message.hpp>
 #include <weir/connectors/kafka/partition_reader.hpp>
-#include <xxhash.h>
 
 namespace weir::kafka {
 

@@ -62,15 +62,15 @@ class kafka_partition_reader final : public partition_reader {
 
   std::shared_ptr<feed> feed_;
   std::array<rd_kafka_message_t*, batch_capacity> batch_{};
-  std::size_t begin_ = 0;  ///< batch_[begin_, end_) is popped but not handed out.
+  std::size_t begin_ = 0; ///< batch_[begin_, end_) is popped but not handed out.
   std::size_t end_ = 0;
   std::int64_t next_;
-  std::int64_t eof_at_ = -1;  ///< Position of the newest end-of-partition report.
+  std::int64_t eof_at_ = -1; ///< Position of the newest end-of-partition report.
   std::string headers_;
   recent_records recent_;
-  client::queue_error queue_error_;  ///< Came with the batch, counts behind it.
-  std::optional<error> failed_;    ///< For good.
-  std::optional<error> reported_;  ///< Passing trouble, reported by the next poll that has no record.
+  client::queue_error queue_error_; ///< Came with the batch, counts behind it.
+  std::optional<error> failed_;     ///< For good.
+  std::optional<error> reported_;   ///< Passing trouble, reported by the next poll that has no record.
   bool in_trouble_ = false;
   bool was_full_ = false;
   std::size_t mean_bytes_ = 128;

@@ -39,7 +39,9 @@ publish_report kafka_publisher::judge_failures(const call_outcome& cause) {
   std::string which;
   if (timed_out && topic_is_gone(which))
     return {gone, 0, {errc::not_found, where() + ": there is no topic '" + which + "' any more, or not this partition of it"}};
-  auto text = !cause.ok() ? cause.text : failures.empty() ? std::string("no reason given") : rd_kafka_err2str(failures.front().err);
+  auto text = !cause.ok()        ? cause.text
+              : failures.empty() ? std::string("no reason given")
+                                 : rd_kafka_err2str(failures.front().err);
   return {retriable, 0, producer_ ? producer_->unavailable(text).in(where()) : error{errc::unavailable, where() + ": " + text}};
 }
 
@@ -49,10 +51,11 @@ publish_report kafka_publisher::judge_too_large(const std::vector<delivery_failu
   auto report = [&](std::size_t record) {
     isolating_ = false;
     const auto& s = sent_[record];
-    replace_producer_ = batch_bytes_ == 1;  // Back to the usual batches.
-    return publish_report{publish_outcome::unwritable, record,
-                          {errc::too_large, where() + ": a record of " + std::to_string(s.bytes) + " bytes is above max.message.bytes of topic '" +
-                                                topics_[s.topic] + "'"}};
+    replace_producer_ = batch_bytes_ == 1; // Back to the usual batches.
+    return publish_report{publish_outcome::unwritable,
+                          record,
+                          {errc::too_large, where() + ": a record of " + std::to_string(s.bytes) +
+                                                " bytes is above max.message.bytes of topic '" + topics_[s.topic] + "'"}};
   };
   if (refused.size() == 1 || batch_bytes_ == 1)
     return report(refused.front().record);
@@ -64,8 +67,10 @@ publish_report kafka_publisher::judge_too_large(const std::vector<delivery_failu
   }
   replace_producer_ = true;
   isolating_ = true;
-  return {publish_outcome::retriable, 0,
-          {errc::too_large, where() + ": a batch was above max.message.bytes; the records are sent one by one to find out which"}};
+  return {
+      publish_outcome::retriable,
+      0,
+      {errc::too_large, where() + ": a batch was above max.message.bytes; the records are sent one by one to find out which"}};
 }
 
 bool kafka_publisher::topic_is_gone(std::string& which) {

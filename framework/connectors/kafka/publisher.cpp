@@ -10,7 +10,7 @@ namespace weir::kafka {
 namespace {
 
 constexpr std::size_t marker_record = ~std::size_t{0} - 1;
-constexpr std::size_t largest_record = 256u << 20;  // Of librdkafka's own limit, which must not be the one that decides.
+constexpr std::size_t largest_record = 256u << 20; // Of librdkafka's own limit, which must not be the one that decides.
 constexpr std::size_t usual_batch = 1'000'000;
 using steady = std::chrono::steady_clock;
 using std::chrono::milliseconds;
@@ -47,25 +47,24 @@ kafka_publisher::~kafka_publisher() {
     abort();
 }
 
-std::string kafka_publisher::where() const {
-  return "connection '" + config_.name + "', transactional id '" + options_.id + "'";
-}
+std::string kafka_publisher::where() const { return "connection '" + config_.name + "', transactional id '" + options_.id + "'"; }
 
 milliseconds kafka_publisher::call_limit() const { return config_.transaction_timeout + std::chrono::seconds(2); }
 
 result<std::shared_ptr<client>> kafka_publisher::make_producer() {
   batch_bytes_ = isolating_ ? 1 : limits_->batch_bytes(usual_batch);
   property_list defaults{{"linger.ms", "0"}};
-  property_list fixed{{"transactional.id", options_.id},
-                      {"enable.idempotence", "true"},
-                      {"transaction.timeout.ms", std::to_string(config_.transaction_timeout.count())},
-                      {"message.timeout.ms", std::to_string(config_.delivery_timeout.count())},
-                      {"compression.type", config_.compression},
-                      {"delivery.report.only.error", "true"},
-                      {"message.max.bytes", std::to_string(largest_record)},
-                      {"batch.size", std::to_string(batch_bytes_)},
-                      {"queue.buffering.max.kbytes", std::to_string(std::max<std::size_t>(options_.queue_bytes / 1024, 1024))},
-                      {"queue.buffering.max.messages", std::to_string(std::clamp<std::size_t>(options_.queue_bytes / 256, 1000, 1'000'000))}};
+  property_list fixed{
+      {"transactional.id", options_.id},
+      {"enable.idempotence", "true"},
+      {"transaction.timeout.ms", std::to_string(config_.transaction_timeout.count())},
+      {"message.timeout.ms", std::to_string(config_.delivery_timeout.count())},
+      {"compression.type", config_.compression},
+      {"delivery.report.only.error", "true"},
+      {"message.max.bytes", std::to_string(largest_record)},
+      {"batch.size", std::to_string(batch_bytes_)},
+      {"queue.buffering.max.kbytes", std::to_string(std::max<std::size_t>(options_.queue_bytes / 1024, 1024))},
+      {"queue.buffering.max.messages", std::to_string(std::clamp<std::size_t>(options_.queue_bytes / 256, 1000, 1'000'000))}};
   WEIR_ASSIGN(auto conf, make_conf(config_, defaults, fixed));
   return client::open(RD_KAFKA_PRODUCER, std::move(conf), config_.name, log_,
                       {.delivered = [f = failures_](rd_kafka_event_t* e) { f->take(e); }, .trouble = {}});
@@ -132,8 +131,9 @@ result<std::optional<marker>> kafka_publisher::read_marker() {
   if (state_ == state::unfenced && !fenced_once_)
     return {errc::invalid_argument, where() + ": the marker is read after fencing"};
   WEIR_TRY(hit(fail_point::kafka_marker_read));
-  auto r = read_newest_marker(config_, options_.marker_topic, options_.marker_partition, options_.id,
-                              config_.transaction_timeout - std::min(config_.transaction_timeout / 4, config_.request_timeout), log_);
+  auto r =
+      read_newest_marker(config_, options_.marker_topic, options_.marker_partition, options_.id,
+                         config_.transaction_timeout - std::min(config_.transaction_timeout / 4, config_.request_timeout), log_);
   if (!r)
     return r.err().in(where());
   return r;
@@ -163,7 +163,7 @@ publish_report kafka_publisher::ensure_open() {
     case state::ready:
       if (batch_bytes_ == 1 || limits_->batch_bytes(usual_batch) >= batch_bytes_)
         return begin();
-      break;  // A topic with a smaller limit came: its records need smaller batches.
+      break; // A topic with a smaller limit came: its records need smaller batches.
     case state::unfenced:
       break;
   }
@@ -195,7 +195,9 @@ publish_report kafka_publisher::begin() {
 rd_kafka_topic_t* kafka_publisher::handle_of(std::string_view topic) {
   auto it = handles_.find(topic);
   if (it == handles_.end())
-    it = handles_.emplace(std::string(topic), topic_ptr(rd_kafka_topic_new(producer_->get(), std::string(topic).c_str(), nullptr))).first;
+    it =
+        handles_.emplace(std::string(topic), topic_ptr(rd_kafka_topic_new(producer_->get(), std::string(topic).c_str(), nullptr)))
+            .first;
   return it->second.get();
 }
 
@@ -234,7 +236,9 @@ publish_report kafka_publisher::add(std::span<const output_record> records) {
       continue;
     if (outcome_of_delivery(o.err) == publish_outcome::unwritable && !failures_->any()) {
       abort_or_replace();
-      return {publish_outcome::unwritable, index, {code_of(o.err), where() + ", topic '" + std::string(record.topic) + "': " + o.text}};
+      return {publish_outcome::unwritable,
+              index,
+              {code_of(o.err), where() + ", topic '" + std::string(record.topic) + "': " + o.text}};
     }
     return fail(o);
   }
@@ -273,8 +277,8 @@ publish_report kafka_publisher::commit(const marker& m) {
 publish_report kafka_publisher::send_group_offsets() {
   if (group_offsets_.empty())
     return {};
-  std::shared_ptr<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(static_cast<int>(group_offsets_.size())),
-                                                        rd_kafka_topic_partition_list_destroy);
+  std::shared_ptr<rd_kafka_topic_partition_list_t> list(
+      rd_kafka_topic_partition_list_new(static_cast<int>(group_offsets_.size())), rd_kafka_topic_partition_list_destroy);
   for (const auto& [where_to, offset] : group_offsets_)
     rd_kafka_topic_partition_list_add(list.get(), where_to.first.c_str(), where_to.second)->offset = offset;
   std::shared_ptr<rd_kafka_consumer_group_metadata_t> group(rd_kafka_consumer_group_metadata_new(group_.c_str()),
@@ -298,7 +302,7 @@ publish_report kafka_publisher::commit_transaction() {
       forget_transaction();
       if (isolating_) {
         isolating_ = false;
-        state_ = state::unfenced;  // Back to batches of the usual size: a new producer.
+        state_ = state::unfenced; // Back to batches of the usual size: a new producer.
       }
       return {};
     }

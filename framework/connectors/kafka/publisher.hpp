@@ -28,7 +28,7 @@ struct publisher_options {
 class delivery_failures {
  public:
   struct failure {
-    std::size_t record = 0;  ///< `marker_record` for the marker.
+    std::size_t record = 0; ///< `marker_record` for the marker.
     rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
   };
   void take(rd_kafka_event_t* event);
@@ -52,17 +52,18 @@ class kafka_publisher final : public transactional_publisher {
   result<> fence() override;
   result<std::optional<marker>> read_marker() override;
   publish_report add(std::span<const output_record> records) override;
-  void set_group_offsets(const std::string& group, const std::map<std::pair<std::string, std::int32_t>, std::int64_t>& next) override;
+  void set_group_offsets(const std::string& group,
+                         const std::map<std::pair<std::string, std::int32_t>, std::int64_t>& next) override;
   publish_report commit(const marker& m) override;
   void abort() override;
 
  private:
   enum class state {
-    unfenced,  ///< No producer, or one to be replaced: `fence`, or the next `add` after a first fence, leads to `ready`.
-    ready,     ///< Fenced, no transaction is open. `add` and `commit` lead to `open`.
-    open,      ///< A transaction is open. `commit` and `abort` lead to `ready`; trouble to `unfenced`, `unknown`, `fenced`.
-    unknown,   ///< A commit may have happened or a call hangs. Final.
-    fenced,    ///< Another holder has our id. Final.
+    unfenced, ///< No producer, or one to be replaced: `fence`, or the next `add` after a first fence, leads to `ready`.
+    ready,    ///< Fenced, no transaction is open. `add` and `commit` lead to `open`.
+    open,     ///< A transaction is open. `commit` and `abort` lead to `ready`; trouble to `unfenced`, `unknown`, `fenced`.
+    unknown,  ///< A commit may have happened or a call hangs. Final.
+    fenced,   ///< Another holder has our id. Final.
   };
   /// A record of the open transaction, for finding which one could not be written.
   struct sent {
@@ -98,14 +99,14 @@ class kafka_publisher final : public transactional_publisher {
   std::shared_ptr<delivery_failures> failures_ = std::make_shared<delivery_failures>();
   call_thread calls_;
   std::shared_ptr<client> producer_;
-  std::map<std::string, topic_ptr, std::less<>> handles_;  // Destroyed before the producer they belong to.
+  std::map<std::string, topic_ptr, std::less<>> handles_; // Destroyed before the producer they belong to.
   state state_ = state::unfenced;
   bool fenced_once_ = false;
-  std::size_t batch_bytes_ = 0;  ///< Of the producer; 0: none was made.
-  bool isolating_ = false;       ///< Every record in a batch of its own, to see which one is refused.
+  std::size_t batch_bytes_ = 0; ///< Of the producer; 0: none was made.
+  bool isolating_ = false;      ///< Every record in a batch of its own, to see which one is refused.
   bool replace_producer_ = false;
   std::vector<sent> sent_;
-  std::vector<std::string> topics_;  ///< Of the open transaction; `sent::topic` is the index.
+  std::vector<std::string> topics_; ///< Of the open transaction; `sent::topic` is the index.
   std::string group_;
   std::map<std::pair<std::string, std::int32_t>, std::int64_t> group_offsets_;
   error final_cause_;

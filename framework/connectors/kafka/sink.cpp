@@ -40,7 +40,8 @@ result<topic_description> kafka_sink::ensure_markers(const std::string& topic) {
   return d;
 }
 
-result<std::unique_ptr<transactional_publisher>> kafka_sink::open_publisher(const std::string& id, const std::string& marker_topic) {
+result<std::unique_ptr<transactional_publisher>> kafka_sink::open_publisher(const std::string& id,
+                                                                            const std::string& marker_topic) {
   WEIR_ASSIGN(auto markers, ensure_markers(marker_topic));
   limits_->set(marker_topic, markers.max_record_bytes);
   publisher_options o{id, marker_topic, murmur2_partition(id, markers.partitions), queue_bytes_};

@@ -17,7 +17,8 @@ class kafka_sink final : public sink_connection {
 
   result<topic_description> ensure_topic(const std::string& topic, std::int32_t partitions, bool compacted) override;
   [[nodiscard]] std::int32_t partition_for(std::optional<std::string_view> key, std::int32_t partitions) override;
-  result<std::unique_ptr<transactional_publisher>> open_publisher(const std::string& id, const std::string& marker_topic) override;
+  result<std::unique_ptr<transactional_publisher>> open_publisher(const std::string& id,
+                                                                  const std::string& marker_topic) override;
   result<std::unique_ptr<direct_producer>> open_direct(std::function<void()> wake) override;
 
  private:

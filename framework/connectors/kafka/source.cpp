@@ -15,7 +15,8 @@ void on_queue(rd_kafka_t*, void* opaque) {
 
 } // namespace
 
-kafka_source::kafka_source(kafka_config config, std::shared_ptr<client> control, std::string group, std::size_t queue_bytes, logger log)
+kafka_source::kafka_source(kafka_config config, std::shared_ptr<client> control, std::string group, std::size_t queue_bytes,
+                           logger log)
     : config_(std::move(config)),
       group_(group.empty() ? "weir" : std::move(group)),
       queue_bytes_(queue_bytes),
@@ -56,15 +57,16 @@ result<std::int64_t> kafka_source::end_offset(const std::string& topic, std::int
   return range.high;
 }
 
-result<std::unique_ptr<partition_reader>> kafka_source::open(const std::string& topic, std::int32_t partition, std::int64_t offset,
-                                                             std::function<void()> wake) {
+result<std::unique_ptr<partition_reader>> kafka_source::open(const std::string& topic, std::int32_t partition,
+                                                             std::int64_t offset, std::function<void()> wake) {
   if (consumer_)
     return {errc::invalid_argument, "partitions are opened before the source is started"};
   if (offset < 0 || partition < 0 || !wake)
     return {errc::invalid_argument, "a partition is opened at an offset of 0 or more, with a wake-up"};
   for (const auto& f : feeds_)
     if (f->topic == topic && f->partition == partition)
-      return {errc::already_exists, "partition " + std::to_string(partition) + " of topic '" + topic + "' is open on this connection"};
+      return {errc::already_exists,
+              "partition " + std::to_string(partition) + " of topic '" + topic + "' is open on this connection"};
   feeds_.push_back(std::make_shared<feed>(topic, partition, offset, std::move(wake)));
   return std::unique_ptr<partition_reader>(std::make_unique<kafka_partition_reader>(feeds_.back()));
 }

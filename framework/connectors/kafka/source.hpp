@@ -29,10 +29,10 @@ class kafka_source final : public source_connection {
   [[nodiscard]] result<conf_ptr> consumer_conf() const;
   /// How memory is divided over the partitions.
   struct shares {
-    std::size_t kbytes;   ///< queued.max.messages.kbytes, per partition.
-    std::size_t records;  ///< queued.min.messages, per partition.
-    std::size_t fetch;    ///< Bytes of one fetch of a partition.
-    std::size_t total;    ///< Bytes of one fetch.
+    std::size_t kbytes;  ///< queued.max.messages.kbytes, per partition.
+    std::size_t records; ///< queued.min.messages, per partition.
+    std::size_t fetch;   ///< Bytes of one fetch of a partition.
+    std::size_t total;   ///< Bytes of one fetch.
   };
   [[nodiscard]] shares divide() const;
 

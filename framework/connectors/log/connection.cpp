@@ -52,7 +52,8 @@ class log_sink : public sink_connection {
     return static_cast<std::int32_t>(keyless_.fetch_add(1, std::memory_order_relaxed) % static_cast<std::uint32_t>(partitions));
   }
 
-  result<std::unique_ptr<transactional_publisher>> open_publisher(const std::string& id, const std::string& marker_topic) override {
+  result<std::unique_ptr<transactional_publisher>> open_publisher(const std::string& id,
+                                                                  const std::string& marker_topic) override {
     if (id.empty() || (!marker_topic.empty() && !valid_topic_name(marker_topic)))
       return {errc::invalid_argument, "publisher '" + id + "' with marker topic '" + marker_topic + "': not a valid name"};
     return make_publisher(log_, id, marker_topic);
@@ -119,14 +120,15 @@ result<T> number(const std::string& where, const std::string& text, T least, T m
   T v{};
   auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), v);
   if (ec != std::errc{} || end != text.data() + text.size() || v < least || v > most)
-    return {errc::invalid_config, where + ": '" + text + "' is not a whole number from " + std::to_string(least) + " to " +
-                                    std::to_string(most)};
+    return {errc::invalid_config,
+            where + ": '" + text + "' is not a whole number from " + std::to_string(least) + " to " + std::to_string(most)};
   return v;
 }
 
 } // namespace
 
-std::unique_ptr<sink_connection> make_sink(std::shared_ptr<embedded_log> log, std::size_t queue_bytes, log_topic_options new_topics) {
+std::unique_ptr<sink_connection> make_sink(std::shared_ptr<embedded_log> log, std::size_t queue_bytes,
+                                           log_topic_options new_topics) {
   return std::make_unique<log_sink>(std::move(log), queue_bytes, new_topics);
 }
 
@@ -152,16 +154,16 @@ result<std::unique_ptr<connection>> make_log_connection(const connection_setting
     } else if (option == "map.initial.bytes") {
       WEIR_ASSIGN(open.initial_map_bytes, number<std::size_t>(where(option), text, 1u << 20, std::size_t{1} << 44));
     } else {
-      return {errc::invalid_config, where(option) + ": a log has no such option; it has path, partitions, max.record.bytes, "
-                                                    "retention.bytes, retention.ms, map.initial.bytes"};
+      return {errc::invalid_config, where(option) +
+                                        ": a log has no such option; it has path, partitions, max.record.bytes, "
+                                        "retention.bytes, retention.ms, map.initial.bytes"};
     }
   }
   if (path.empty())
     return {errc::invalid_config, where("path") + " is missing: the directory of the log"};
   if (!s.properties.empty())
     return {errc::invalid_config, "connection '" + s.name + "': properties are Kafka's; a log has none"};
-  return std::unique_ptr<connection>(
-    std::make_unique<log_detail::log_connection>(s.name, std::move(path), topics, open));
+  return std::unique_ptr<connection>(std::make_unique<log_detail::log_connection>(s.name, std::move(path), topics, open));
 }
 
 } // namespace weir

@@ -62,8 +62,9 @@ class log_direct : public direct_producer {
       writing_ = true;
       writing_bytes_ = batch.bytes();
       lock.unlock();
-      auto done = log_->commit(batch, {}, [] { return hit(fail_point::log_produce_before_commit); },
-                               [] { return hit(fail_point::log_produce_after_commit); });
+      auto done = log_->commit(
+          batch, {}, [] { return hit(fail_point::log_produce_before_commit); },
+          [] { return hit(fail_point::log_produce_after_commit); });
       lock.lock();
       writing_ = false;
       writing_bytes_ = 0;
@@ -88,7 +89,7 @@ class log_direct : public direct_producer {
   bool writing_ = false;
   bool wanted_ = false;
   bool stop_ = false;
-  std::optional<error> failed_;  ///< For good: what came after the failed batch must not overtake it.
+  std::optional<error> failed_; ///< For good: what came after the failed batch must not overtake it.
   std::thread thread_;
 };
 

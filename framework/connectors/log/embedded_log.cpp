@@ -1,12 +1,12 @@
 #include <weir/connectors/log/embedded_log.hpp>
 
+#include <sys/stat.h>
+#include <unistd.h>
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <mutex>
 #include <random>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <weir/connectors/log/detail/environment.hpp>
 #include <weir/connectors/log/detail/format.hpp>
 #include <weir/connectors/log/detail/watcher.hpp>
@@ -118,7 +118,7 @@ result<> embedded_log::prepare() {
       return {errc::store_corrupt, "embedded log: the format entry of '" + path_ + "' is damaged"};
     if (version != log_detail::format_version)
       return {errc::incompatible, "embedded log: '" + path_ + "' has format " + std::to_string(version) +
-                                    "; this release reads format " + std::to_string(log_detail::format_version)};
+                                      "; this release reads format " + std::to_string(log_detail::format_version)};
     return success();
   };
   auto fresh = false;
@@ -143,7 +143,7 @@ result<log_topic> embedded_log::create_topic(const std::string& name, const log_
     return {errc::invalid_argument, "'" + name + "' is not a topic name: 1 to 249 of a-z A-Z 0-9 . _ -"};
   if (options.partitions < 1 || options.partitions > most_partitions)
     return {errc::invalid_argument, "topic '" + name + "': " + std::to_string(options.partitions) + " partitions; 1 to " +
-                                      std::to_string(most_partitions) + " are possible"};
+                                        std::to_string(most_partitions) + " are possible"};
   if (options.max_record_bytes < 1 || options.max_record_bytes > most_record_bytes || options.retention_ms < 0)
     return {errc::invalid_argument, "topic '" + name + "': record limit or retention is out of bounds"};
   log_topic made{name, 0, options};
@@ -353,8 +353,8 @@ result<log_slice> embedded_log::read(std::uint32_t topic, std::int32_t partition
     WEIR_ASSIGN(out.state, partition_in(t, topic, partition));
     if (offset < out.state.first || offset > out.state.next)
       return {errc::out_of_range, "offset " + std::to_string(offset) + " of partition " + std::to_string(partition) +
-                                    " is not there: it holds " + std::to_string(out.state.first) + " to " +
-                                    std::to_string(out.state.next - 1)};
+                                      " is not there: it holds " + std::to_string(out.state.first) + " to " +
+                                      std::to_string(out.state.next - 1)};
     if (offset == out.state.next || max_bytes == 0)
       return success();
     cursor c;

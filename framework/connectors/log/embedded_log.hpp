@@ -18,17 +18,17 @@ namespace log_detail {
 class environment;
 class transaction;
 class watcher;
-}
+} // namespace log_detail
 
 inline constexpr std::size_t log_default_max_record_bytes = 1024 * 1024;
 
 /// What a topic keeps and takes; fixed when it is made.
 struct log_topic_options {
-  std::int32_t partitions = 1;                                   ///< 1 to 10,000.
-  std::size_t max_record_bytes = log_default_max_record_bytes;   ///< Key, value and headers together; at most 256 MiB.
-  std::uint64_t retention_bytes = 0;                             ///< Per partition, as stored; 0 = all.
-  std::int64_t retention_ms = 0;                                 ///< Since the append; 0 = for ever.
-  bool compacted = false;                                        ///< Keeps the newest record of each key only.
+  std::int32_t partitions = 1;                                 ///< 1 to 10,000.
+  std::size_t max_record_bytes = log_default_max_record_bytes; ///< Key, value and headers together; at most 256 MiB.
+  std::uint64_t retention_bytes = 0;                           ///< Per partition, as stored; 0 = all.
+  std::int64_t retention_ms = 0;                               ///< Since the append; 0 = for ever.
+  bool compacted = false;                                      ///< Keeps the newest record of each key only.
   friend bool operator==(const log_topic_options&, const log_topic_options&) = default;
 };
 
@@ -42,7 +42,7 @@ struct log_topic {
 struct log_partition {
   std::int64_t first = 0;
   std::int64_t next = 0;
-  std::uint64_t bytes = 0;  ///< Of its chunks, without LMDB's pages.
+  std::uint64_t bytes = 0; ///< Of its chunks, without LMDB's pages.
 };
 
 struct log_group_offset {
@@ -69,7 +69,7 @@ class log_batch {
     std::uint32_t count = 0;
     std::int64_t base_time_ms = 0;
     std::int64_t max_time_ms = 0;
-    std::optional<std::string> key;  ///< Of the one record of a chunk of a compacted topic.
+    std::optional<std::string> key; ///< Of the one record of a chunk of a compacted topic.
   };
   struct part {
     log_topic topic;
@@ -84,12 +84,13 @@ class log_batch {
 
 /// What goes into the log in one transaction besides records.
 struct log_commit_extras {
-  std::map<std::pair<std::string, std::string>, std::map<std::int32_t, std::int64_t>> group_offsets;  ///< (group, topic)
-  std::string publisher_id;           ///< Empty: no publisher.
-  std::uint64_t publisher_epoch = 0;  ///< Refused (fenced) unless it is the id's newest.
-  std::optional<marker> new_marker;   ///< Set with the records; refused (fenced) if older than the stored one, or of another lineage.
-  bool alone = false;                 ///< No output goes with the marker.
-  std::optional<lineage_id> replaces;  ///< Lineage of the stored marker that `new_marker` may replace, if `alone`.
+  std::map<std::pair<std::string, std::string>, std::map<std::int32_t, std::int64_t>> group_offsets; ///< (group, topic)
+  std::string publisher_id;                                                                          ///< Empty: no publisher.
+  std::uint64_t publisher_epoch = 0; ///< Refused (fenced) unless it is the id's newest.
+  std::optional<marker>
+      new_marker;     ///< Set with the records; refused (fenced) if older than the stored one, or of another lineage.
+  bool alone = false; ///< No output goes with the marker.
+  std::optional<lineage_id> replaces; ///< Lineage of the stored marker that `new_marker` may replace, if `alone`.
 };
 
 /// Stored chunks of one partition, copied out of the log.
@@ -105,8 +106,8 @@ struct log_slice {
 };
 
 struct log_open_options {
-  bool create = true;                              ///< Make the directory and an empty log if there is none.
-  std::size_t initial_map_bytes = 256u << 20;      ///< Address space to begin with; grows by itself.
+  bool create = true;                         ///< Make the directory and an empty log if there is none.
+  std::size_t initial_map_bytes = 256u << 20; ///< Address space to begin with; grows by itself.
 };
 
 /// A durable little broker in a directory: topics, partitions with absolute offsets, offsets of consumer groups,
@@ -122,14 +123,14 @@ class embedded_log {
   embedded_log(const embedded_log&) = delete;
   embedded_log& operator=(const embedded_log&) = delete;
 
-  [[nodiscard]] const std::string& id() const { return id_; }  ///< Random, made with the log.
+  [[nodiscard]] const std::string& id() const { return id_; } ///< Random, made with the log.
   [[nodiscard]] const std::string& path() const { return path_; }
 
   /// Errors: already_exists, invalid_argument (name or options).
   result<log_topic> create_topic(const std::string& name, const log_topic_options& options);
   /// Errors: not_found.
   result<log_topic> topic(const std::string& name);
-  result<std::vector<log_topic>> topics();  ///< By name.
+  result<std::vector<log_topic>> topics(); ///< By name.
   /// Errors: not_found.
   result<log_partition> partition(const log_topic& topic, std::int32_t partition);
 

@@ -1,13 +1,13 @@
 #include <weir/connectors/log/detail/environment.hpp>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <fcntl.h>
 #include <filesystem>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace weir::log_detail {
 
@@ -111,8 +111,9 @@ result<std::unique_ptr<environment>> environment::open(const std::string& direct
   if (options.create) {
     fs::create_directories(directory, ec);
     if (!fs::is_directory(directory))
-      return {ec && ec.value() != EEXIST && ec.value() != ENOTDIR ? errc::not_authorized : errc::invalid_argument,
-              "embedded log: cannot make the directory '" + directory + "': " + (ec ? ec.message() : "there is a file of this name")};
+      return {
+          ec && ec.value() != EEXIST && ec.value() != ENOTDIR ? errc::not_authorized : errc::invalid_argument,
+          "embedded log: cannot make the directory '" + directory + "': " + (ec ? ec.message() : "there is a file of this name")};
   } else if (!fs::exists(data, ec)) {
     return {errc::not_found, "embedded log: there is no log in '" + directory + "'"};
   }
@@ -141,7 +142,7 @@ result<std::unique_ptr<environment>> environment::open(const std::string& direct
   auto size = fs::file_size(data, ec);
   if (ec || size < (info.me_last_pgno + 1) * stat.ms_psize)
     return {errc::store_corrupt, "embedded log: '" + data.string() + "' is cut short: " + std::to_string(size) + " bytes of " +
-                                   std::to_string((info.me_last_pgno + 1) * stat.ms_psize)};
+                                     std::to_string((info.me_last_pgno + 1) * stat.ms_psize)};
   e->check_readers();
   WEIR_TRY(e->open_tables());
   return e;
@@ -190,10 +191,9 @@ result<> environment::open_tables() {
 }
 
 result<> environment::open_tables_in(MDB_txn* txn, unsigned flags) {
-  const std::pair<const char*, MDB_dbi*> all[] = {{"weir.log", &dbs_.meta},         {"topics", &dbs_.topics},
-                                                  {"partitions", &dbs_.partitions}, {"chunks", &dbs_.chunks},
-                                                  {"latest", &dbs_.latest},         {"groups", &dbs_.groups},
-                                                  {"publishers", &dbs_.publishers}};
+  const std::pair<const char*, MDB_dbi*> all[] = {
+      {"weir.log", &dbs_.meta}, {"topics", &dbs_.topics}, {"partitions", &dbs_.partitions}, {"chunks", &dbs_.chunks},
+      {"latest", &dbs_.latest}, {"groups", &dbs_.groups}, {"publishers", &dbs_.publishers}};
   for (const auto& [name, dbi] : all) {
     auto rc = mdb_dbi_open(txn, name, flags, dbi);
     if (rc == MDB_NOTFOUND)
@@ -220,7 +220,8 @@ result<> environment::begin(unsigned flags, std::shared_lock<std::shared_mutex>&
       mdb_reader_check(env_, &dead);
       if (dead > 0)
         continue;
-      return {errc::unavailable, "embedded log: all " + std::to_string(max_readers) + " reader slots of '" + path_ + "' are taken"};
+      return {errc::unavailable,
+              "embedded log: all " + std::to_string(max_readers) + " reader slots of '" + path_ + "' are taken"};
     }
     lock = {};
     if (rc != MDB_MAP_RESIZED)

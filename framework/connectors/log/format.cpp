@@ -1,8 +1,8 @@
 #include <weir/connectors/log/detail/format.hpp>
 
+#include <xxhash.h>
 #include <algorithm>
 #include <limits>
-#include <xxhash.h>
 
 namespace weir::log_detail {
 
@@ -29,9 +29,7 @@ std::uint64_t chunk_hash(std::string_view key, std::string_view chunk) {
   return XXH64(chunk.data() + chunk_header_bytes, chunk.size() - chunk_header_bytes, hash);
 }
 
-error corrupt(std::string_view what) {
-  return {errc::store_corrupt, "embedded log: " + std::string(what) + " is damaged"};
-}
+error corrupt(std::string_view what) { return {errc::store_corrupt, "embedded log: " + std::string(what) + " is damaged"}; }
 
 std::string hex(const lineage_id& id) {
   static constexpr char digits[] = "0123456789abcdef";
@@ -206,7 +204,8 @@ result<publisher_state> decode_publisher(std::string_view value) {
 
 std::string marker_json(const marker& m) {
   return R"({"lineage":")" + hex(m.lineage) + R"(","incarnation":)" + std::to_string(m.incarnation) + R"(,"checkpoint":)" +
-         std::to_string(m.checkpoint) + R"(,"ordinal":)" + (m.ordinal == all_records ? R"("all")" : std::to_string(m.ordinal)) + "}";
+         std::to_string(m.checkpoint) + R"(,"ordinal":)" + (m.ordinal == all_records ? R"("all")" : std::to_string(m.ordinal)) +
+         "}";
 }
 
 namespace {
@@ -219,7 +218,8 @@ void append_record(std::string& chunk, const output_record& r, std::int64_t base
   if (chunk.empty())
     chunk.resize(chunk_header_bytes);
   byte_writer w(chunk);
-  w.u8(static_cast<std::uint8_t>((r.key ? has_key : 0) | (r.value ? has_value : 0) | (r.packed_headers.empty() ? 0 : has_headers)));
+  w.u8(static_cast<std::uint8_t>((r.key ? has_key : 0) | (r.value ? has_value : 0) |
+                                 (r.packed_headers.empty() ? 0 : has_headers)));
   w.svarint(static_cast<std::int64_t>(static_cast<std::uint64_t>(r.time_ms) - static_cast<std::uint64_t>(base_time_ms)));
   if (r.key)
     w.string(*r.key);
@@ -252,7 +252,7 @@ result<chunk_info> read_chunk_info(std::string_view chunk) {
   auto version = r.u8();
   if (version != chunk_version)
     return {errc::incompatible, "embedded log: a chunk has version " + std::to_string(version) + "; this release reads version " +
-                                  std::to_string(chunk_version)};
+                                    std::to_string(chunk_version)};
   r.u8();
   r.u16();
   chunk_info info;

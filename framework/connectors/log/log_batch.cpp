@@ -12,7 +12,7 @@ result<> log_batch::add(const log_topic& topic, const output_record& r) {
   auto size = (r.key ? r.key->size() : 0) + (r.value ? r.value->size() : 0) + r.packed_headers.size();
   if (size > topic.options.max_record_bytes)
     return {errc::too_large, "record of " + std::to_string(size) + " bytes; topic '" + topic.name + "' takes " +
-                               std::to_string(topic.options.max_record_bytes)};
+                                 std::to_string(topic.options.max_record_bytes)};
   auto where = static_cast<std::uint64_t>(topic.id) << 32 | static_cast<std::uint32_t>(r.partition);
   auto [it, made] = index_.try_emplace(where, parts_.size());
   if (made)

@@ -124,7 +124,7 @@ class log_publisher : public transactional_publisher {
   log_batch batch_;
   log_commit_extras extras_;
   std::uint64_t epoch_ = 0;
-  std::optional<lineage_id> seen_;  ///< Lineage of the marker as our owner knows it.
+  std::optional<lineage_id> seen_; ///< Lineage of the marker as our owner knows it.
 };
 
 } // namespace

@@ -62,7 +62,7 @@ class log_reader : public partition_reader {
  private:
   error damaged() const {
     return {errc::store_corrupt, "topic '" + topic_.name + "': the chunk of partition " + std::to_string(partition_) +
-                                   " at offset " + std::to_string(cursor_.offset()) + " is damaged"};
+                                     " at offset " + std::to_string(cursor_.offset()) + " is damaged"};
   }
 
   /// Moves to the next piece that has records not yet looked at.
@@ -140,7 +140,7 @@ class log_source : public source_connection {
     WEIR_ASSIGN(auto t, log_->topic(topic));
     WEIR_TRY(log_->partition(t, partition));
     return std::unique_ptr<partition_reader>(
-      std::make_unique<log_reader>(log_, std::move(t), partition, offset, std::move(wake)));
+        std::make_unique<log_reader>(log_, std::move(t), partition, offset, std::move(wake)));
   }
 
   result<> start() override { return success(); }

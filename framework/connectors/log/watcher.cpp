@@ -1,8 +1,8 @@
 #include <weir/connectors/log/detail/watcher.hpp>
 
+#include <unistd.h>
 #include <algorithm>
 #include <chrono>
-#include <unistd.h>
 #include <vector>
 #include <weir/connectors/log/detail/environment.hpp>
 #include <weir/connectors/log/detail/format.hpp>

@@ -23,7 +23,9 @@ class json_cursor {
     return false;
   }
   bool fail(std::string what) { return fail_at(p_, std::move(what)); }
-  [[gnu::cold, gnu::noinline]] bool expected(const char* what) { return fail("expected " + std::string(what) + ", found " + found()); }
+  [[gnu::cold, gnu::noinline]] bool expected(const char* what) {
+    return fail("expected " + std::string(what) + ", found " + found());
+  }
   [[gnu::cold, gnu::noinline]] bool in_field(std::string_view name) {
     failure_.path.insert(0, failure_.path.empty() || failure_.path[0] == '[' ? std::string(name) : std::string(name) + ".");
     return false;
@@ -113,16 +115,34 @@ class json_cursor {
     if (p_ == end_)
       return fail("the text ends in a string");
     switch (*p_++) {
-      case '"': out += '"'; return true;
-      case '\\': out += '\\'; return true;
-      case '/': out += '/'; return true;
-      case 'b': out += '\b'; return true;
-      case 'f': out += '\f'; return true;
-      case 'n': out += '\n'; return true;
-      case 'r': out += '\r'; return true;
-      case 't': out += '\t'; return true;
-      case 'u': break;
-      default: return fail_at(start, "unknown escape in a string");
+      case '"':
+        out += '"';
+        return true;
+      case '\\':
+        out += '\\';
+        return true;
+      case '/':
+        out += '/';
+        return true;
+      case 'b':
+        out += '\b';
+        return true;
+      case 'f':
+        out += '\f';
+        return true;
+      case 'n':
+        out += '\n';
+        return true;
+      case 'r':
+        out += '\r';
+        return true;
+      case 't':
+        out += '\t';
+        return true;
+      case 'u':
+        break;
+      default:
+        return fail_at(start, "unknown escape in a string");
     }
     unsigned c = 0;
     if (!hex4(c))
@@ -225,8 +245,8 @@ class json_cursor {
 
   bool skip_scalar() {
     const char* start = p_;
-    while (p_ != end_ && ((*p_ >= '0' && *p_ <= '9') || (*p_ >= 'a' && *p_ <= 'z') || *p_ == '-' || *p_ == '+' || *p_ == '.' ||
-                          *p_ == 'E'))
+    while (p_ != end_ &&
+           ((*p_ >= '0' && *p_ <= '9') || (*p_ >= 'a' && *p_ <= 'z') || *p_ == '-' || *p_ == '+' || *p_ == '.' || *p_ == 'E'))
       ++p_;
     return p_ != start || expected("a value");
   }
@@ -263,7 +283,8 @@ class json_cursor {
             return true;
           }
           break;
-        default: break;
+        default:
+          break;
       }
       ++p_;
     }

@@ -66,10 +66,14 @@ class json_decoder : json_numbers {
       if (type.enumerators[i].name == s) {
         const auto v = static_cast<std::uint64_t>(type.enumerators[i].number);
         switch (type.size) {
-          case 1: return put(static_cast<std::uint8_t>(v), out);
-          case 2: return put(static_cast<std::uint16_t>(v), out);
-          case 4: return put(static_cast<std::uint32_t>(v), out);
-          default: return put(v, out);
+          case 1:
+            return put(static_cast<std::uint8_t>(v), out);
+          case 2:
+            return put(static_cast<std::uint16_t>(v), out);
+          case 4:
+            return put(static_cast<std::uint32_t>(v), out);
+          default:
+            return put(v, out);
         }
       }
     return fail_at(start, "unknown name '" + std::string(s.substr(0, 40)) + "'");
@@ -263,21 +267,36 @@ class json_decoder : json_numbers {
 
   bool value(const json_type& type, void* out) {
     switch (type.kind) {
-      case json_kind::boolean: return boolean(out);
-      case json_kind::signed_integer: return signed_integer(type.size, out);
-      case json_kind::unsigned_integer: return unsigned_integer(type.size, out);
-      case json_kind::float32: return real<float>(out);
-      case json_kind::float64: return real<double>(out);
-      case json_kind::string: return string(*static_cast<std::string*>(out));
-      case json_kind::bytes: return bytes(*static_cast<blob*>(out));
-      case json_kind::time: return time(*static_cast<timestamp*>(out));
-      case json_kind::decimal: return exact(*static_cast<decimal*>(out));
-      case json_kind::enumeration: return enumeration(type, out);
-      case json_kind::structure: return structure(type, out);
-      case json_kind::vector: return vector(type, out);
-      case json_kind::map: return map(type, out);
-      case json_kind::tuple: return tuple(type, out);
-      case json_kind::optional: break;
+      case json_kind::boolean:
+        return boolean(out);
+      case json_kind::signed_integer:
+        return signed_integer(type.size, out);
+      case json_kind::unsigned_integer:
+        return unsigned_integer(type.size, out);
+      case json_kind::float32:
+        return real<float>(out);
+      case json_kind::float64:
+        return real<double>(out);
+      case json_kind::string:
+        return string(*static_cast<std::string*>(out));
+      case json_kind::bytes:
+        return bytes(*static_cast<blob*>(out));
+      case json_kind::time:
+        return time(*static_cast<timestamp*>(out));
+      case json_kind::decimal:
+        return exact(*static_cast<decimal*>(out));
+      case json_kind::enumeration:
+        return enumeration(type, out);
+      case json_kind::structure:
+        return structure(type, out);
+      case json_kind::vector:
+        return vector(type, out);
+      case json_kind::map:
+        return map(type, out);
+      case json_kind::tuple:
+        return tuple(type, out);
+      case json_kind::optional:
+        break;
     }
     if (literal("null")) {
       type.container->clear(out);

@@ -22,8 +22,7 @@ using json_decode_fn = bool (*)(const char* text, std::size_t size, const json_t
 bool decode_json_baseline(const char* text, std::size_t size, const json_type& type, void* out, int max_depth,
                           json_failure& failure);
 #if defined(__x86_64__)
-bool decode_json_avx2(const char* text, std::size_t size, const json_type& type, void* out, int max_depth,
-                      json_failure& failure);
+bool decode_json_avx2(const char* text, std::size_t size, const json_type& type, void* out, int max_depth, json_failure& failure);
 #endif
 
 } // namespace weir::detail

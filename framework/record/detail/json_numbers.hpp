@@ -17,7 +17,8 @@ class json_numbers : protected json_cursor {
   /// Eight bytes as digits: how many of the first are digits, and their value. Source of the arithmetic: D. Lemire,
   /// "Quickly parsing eight digits", 2018; little-endian.
   static unsigned leading_digits(std::uint64_t word, std::uint64_t& v) {
-    const auto not_digit = ((word ^ 0x3030303030303030U) | ((word ^ 0x3030303030303030U) + 0x0606060606060606U)) & 0xf0f0f0f0f0f0f0f0U;
+    const auto not_digit =
+        ((word ^ 0x3030303030303030U) | ((word ^ 0x3030303030303030U) + 0x0606060606060606U)) & 0xf0f0f0f0f0f0f0f0U;
     const auto count = static_cast<unsigned>(not_digit == 0 ? 8 : std::countr_zero(not_digit) / 8);
     if (count == 0)
       return 0;
@@ -91,10 +92,14 @@ class json_numbers : protected json_cursor {
     if (!magnitude(start, v))
       return false;
     switch (size) {
-      case 1: return store_signed<std::int8_t>(start, negative, v, out);
-      case 2: return store_signed<std::int16_t>(start, negative, v, out);
-      case 4: return store_signed<std::int32_t>(start, negative, v, out);
-      default: return store_signed<std::int64_t>(start, negative, v, out);
+      case 1:
+        return store_signed<std::int8_t>(start, negative, v, out);
+      case 2:
+        return store_signed<std::int16_t>(start, negative, v, out);
+      case 4:
+        return store_signed<std::int32_t>(start, negative, v, out);
+      default:
+        return store_signed<std::int64_t>(start, negative, v, out);
     }
   }
 
@@ -107,10 +112,14 @@ class json_numbers : protected json_cursor {
     if (negative && v != 0)
       return fail_at(start, "integer out of range");
     switch (size) {
-      case 1: return store_unsigned<std::uint8_t>(start, v, out);
-      case 2: return store_unsigned<std::uint16_t>(start, v, out);
-      case 4: return store_unsigned<std::uint32_t>(start, v, out);
-      default: return store_unsigned<std::uint64_t>(start, v, out);
+      case 1:
+        return store_unsigned<std::uint8_t>(start, v, out);
+      case 2:
+        return store_unsigned<std::uint16_t>(start, v, out);
+      case 4:
+        return store_unsigned<std::uint32_t>(start, v, out);
+      default:
+        return store_unsigned<std::uint64_t>(start, v, out);
     }
   }
 

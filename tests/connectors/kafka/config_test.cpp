@@ -1,7 +1,7 @@
 
-#include "tests/catch.hpp"
-#include <weir/connectors/kafka/kafka_config.hpp>
 #include <weir/connectors/connector.hpp>
+#include <weir/connectors/kafka/kafka_config.hpp>
+#include "tests/catch.hpp"
 
 using weir::connection_settings;
 using weir::kafka::parse_kafka_config;
@@ -57,7 +57,8 @@ TEST_CASE("security.protocol follows from the tls and sasl options") {
 TEST_CASE("a security setting that cannot work or would leak is refused with what to do") {
   CHECK(holds(error_of(with({{"tls.ca", "/nowhere/ca.pem"}})), "/nowhere/ca.pem"));
   CHECK(holds(error_of(with({{"tls.cert", "/dev/null"}})), "belong together"));
-  CHECK(holds(error_of(with({{"sasl.mechanism", "SCRAM-SHA-265"}, {"sasl.username", "u"}, {"sasl.password", "p"}})), "SCRAM-SHA-256"));
+  CHECK(holds(error_of(with({{"sasl.mechanism", "SCRAM-SHA-265"}, {"sasl.username", "u"}, {"sasl.password", "p"}})),
+              "SCRAM-SHA-256"));
   CHECK(holds(error_of(with({{"sasl.mechanism", "SCRAM-SHA-256"}})), "sasl.username"));
   CHECK(holds(error_of(with({{"sasl.mechanism", "PLAIN"}, {"sasl.username", "u"}, {"sasl.password", "p"}})), "readable"));
   CHECK(holds(error_of(with({{"sasl.password", "p"}})), "sasl.mechanism"));
@@ -79,7 +80,7 @@ TEST_CASE("every refused property exists in librdkafka, so that no guard is dead
   char text[512];
   for (const auto& r : weir::kafka::refused_properties()) {
     if (r.name == "group.protocol")
-      continue;  // Newer librdkafka only.
+      continue; // Newer librdkafka only.
     CAPTURE(r.name);
     CHECK(rd_kafka_conf_set(conf.get(), std::string(r.name).c_str(), "\x01", text, sizeof text) != RD_KAFKA_CONF_UNKNOWN);
   }

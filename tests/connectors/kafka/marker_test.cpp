@@ -1,5 +1,5 @@
-#include "tests/catch.hpp"
 #include <weir/connectors/kafka/marker.hpp>
+#include "tests/catch.hpp"
 
 using weir::kafka::decode_marker;
 using weir::kafka::encode_marker;

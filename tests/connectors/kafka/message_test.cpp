@@ -1,23 +1,23 @@
 #include <atomic>
 
-#include "tests/catch.hpp"
 #include <weir/connectors/connector.hpp>
 #include <weir/connectors/kafka/call_thread.hpp>
 #include <weir/connectors/kafka/errors.hpp>
 #include <weir/connectors/kafka/message.hpp>
 #include <weir/connectors/kafka/partition_reader.hpp>
 #include <weir/connectors/kafka/topic_limits.hpp>
+#include "tests/catch.hpp"
 
 using namespace weir::kafka;
 
 TEST_CASE("murmur2 partitions are those of the Java client") {
   // From Apache Kafka's UtilsTest.testMurmur2: the hash of each text.
   const std::pair<std::string, std::int32_t> known[] = {{"21", -973932308},
-                                                         {"foobar", -790332482},
-                                                         {"a-little-bit-long-string", -985981536},
-                                                         {"a-little-bit-longer-string", -1486304829},
-                                                         {"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971},
-                                                         {"abc", 479470107}};
+                                                        {"foobar", -790332482},
+                                                        {"a-little-bit-long-string", -985981536},
+                                                        {"a-little-bit-longer-string", -1486304829},
+                                                        {"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971},
+                                                        {"abc", 479470107}};
   for (const auto& [key, hash] : known) {
     CAPTURE(key);
     for (std::int32_t partitions : {1, 7, 12, 1000})

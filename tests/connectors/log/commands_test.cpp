@@ -148,15 +148,16 @@ TEST_CASE("the envelope is JSON whatever the bytes are") {
     REQUIRE(batch.add(t, record("t", 0, "k", "\xff", 0)));
     REQUIRE(log->commit(batch, {}));
   }
-  CHECK(s.consume(enveloped()).out ==
-        R"({"partition":0,"offset":0,"key_base64":"//4=","timestamp":"1970-01-01T00:00:01.234Z","headers":[{"key":"h","value":"1"},{"key":"n","value":null}],"value":"plain \"text\""})"
-        "\n"
-        R"({"partition":0,"offset":1,"key":null,"timestamp":"1970-01-01T00:00:00Z","headers":[],"value":null})"
-        "\n"
-        R"({"partition":0,"offset":2,"key":"k","timestamp":"1970-01-01T00:00:00Z","headers":[],"value":{"a":[1.50,"x\ny"]}})"
-        "\n"
-        R"({"partition":0,"offset":3,"key":"k","timestamp":"1970-01-01T00:00:00Z","headers":[],"value_base64":"/w=="})"
-        "\n");
+  CHECK(
+      s.consume(enveloped()).out ==
+      R"({"partition":0,"offset":0,"key_base64":"//4=","timestamp":"1970-01-01T00:00:01.234Z","headers":[{"key":"h","value":"1"},{"key":"n","value":null}],"value":"plain \"text\""})"
+      "\n"
+      R"({"partition":0,"offset":1,"key":null,"timestamp":"1970-01-01T00:00:00Z","headers":[],"value":null})"
+      "\n"
+      R"({"partition":0,"offset":2,"key":"k","timestamp":"1970-01-01T00:00:00Z","headers":[],"value":{"a":[1.50,"x\ny"]}})"
+      "\n"
+      R"({"partition":0,"offset":3,"key":"k","timestamp":"1970-01-01T00:00:00Z","headers":[],"value_base64":"/w=="})"
+      "\n");
   CHECK(s.consume(from(1)).out == "null\n{\"a\":[1.50,\"x\\ny\"]}\n\xff\n");
 }
 

@@ -156,7 +156,9 @@ TEST_CASE("connections to one directory share the log and its identity") {
 TEST_CASE("the Java client's partitions of keys") {
   // Values of org.apache.kafka.common.utils.UtilsTest#testMurmur2, reduced as DefaultPartitioner does.
   auto part = [](std::string_view key) { return murmur2_partition(key, 1 << 30); };
-  auto expect = [](std::int32_t hash) { return static_cast<std::int32_t>((static_cast<std::uint32_t>(hash) & 0x7fffffff) % (1 << 30)); };
+  auto expect = [](std::int32_t hash) {
+    return static_cast<std::int32_t>((static_cast<std::uint32_t>(hash) & 0x7fffffff) % (1 << 30));
+  };
   CHECK(part("21") == expect(-973932308));
   CHECK(part("foobar") == expect(-790332482));
   CHECK(part("a-little-bit-long-string") == expect(-985981536));

@@ -34,7 +34,8 @@ void write_golden(const std::string& path) {
   auto headers = pack_headers({{"h", "1"}, {"null", std::nullopt}});
   for (int i = 0; i < 5; ++i) {
     auto value = "{\"order_id\":" + std::to_string(i) + "}";
-    auto r = record("orders", 1, i == 0 ? std::nullopt : std::optional<std::string_view>("c-1"), value, 1'767'225'600'000 - i * 100);
+    auto r =
+        record("orders", 1, i == 0 ? std::nullopt : std::optional<std::string_view>("c-1"), value, 1'767'225'600'000 - i * 100);
     if (i == 1)
       r.packed_headers = headers;
     REQUIRE(batch.add(t, r));
@@ -106,7 +107,8 @@ TEST_CASE("entries come back, and cut or changed ones are damaged") {
 }
 
 TEST_CASE("extreme times survive or are cut, never wrapped") {
-  for (auto ms : {std::numeric_limits<std::int64_t>::min(), std::int64_t{-1}, std::int64_t{0}, std::numeric_limits<std::int64_t>::max()}) {
+  for (auto ms :
+       {std::numeric_limits<std::int64_t>::min(), std::int64_t{-1}, std::int64_t{0}, std::numeric_limits<std::int64_t>::max()}) {
     std::string chunk;
     append_record(chunk, record("t", 0, std::nullopt, "v", ms), 1'000);
     stamp_chunk(chunk, "k", {1, 0, 1'000, ms});

@@ -1,13 +1,13 @@
 #pragma once
-#include <cstdlib>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iterator>
-#include <signal.h>
 #include <string>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace log_test {
 

@@ -121,8 +121,8 @@ TEST_CASE("kill -9 at the steps of a publish: the marker says what is there") {
     const char* point;
     bool published;
   };
-  for (auto [point, published] : {expectation{"log.publish.before_commit", false}, {"log.publish.after_commit", true},
-                                  {"log.fence.after", false}}) {
+  for (auto [point, published] :
+       {expectation{"log.publish.before_commit", false}, {"log.publish.after_commit", true}, {"log.fence.after", false}}) {
     CAPTURE(point);
     scratch dir;
     make(dir.log());

@@ -160,8 +160,7 @@ TEST_CASE("the marker topic shows the newest marker of each id and keeps no othe
   CHECK(got.records[0].key == "ns.job.log.0");
   CHECK(got.records[0].value ==
         R"({"lineage":"abababababababababababababababab","incarnation":1,"checkpoint":49,"ordinal":"all"})");
-  CHECK(got.records[1].value ==
-        R"({"lineage":"01010101010101010101010101010101","incarnation":2,"checkpoint":3,"ordinal":4})");
+  CHECK(got.records[1].value == R"({"lineage":"01010101010101010101010101010101","incarnation":2,"checkpoint":3,"ordinal":4})");
 }
 
 TEST_CASE("a publisher that has not fenced reads and writes nothing") {

@@ -1,8 +1,8 @@
+#include <unistd.h>
 #include <atomic>
 #include <cstdlib>
 #include <random>
 #include <stdexcept>
-#include <unistd.h>
 
 #include "tests/e2e/kafka_connector/cluster.hpp"
 
@@ -127,9 +127,10 @@ foreign_producer::~foreign_producer() { rd_kafka_destroy(rk_); }
 void foreign_producer::begin() { check(rd_kafka_begin_transaction(rk_), "begin_transaction"); }
 
 void foreign_producer::send(const std::string& topic, std::int32_t partition, const std::string& value, std::int64_t time_ms) {
-  auto err = rd_kafka_producev(rk_, RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(partition),
-                               RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(time_ms), RD_KAFKA_V_KEY("foreign", 7),
-                               RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()), RD_KAFKA_V_END);
+  auto err =
+      rd_kafka_producev(rk_, RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(partition),
+                        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_TIMESTAMP(time_ms), RD_KAFKA_V_KEY("foreign", 7),
+                        RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()), RD_KAFKA_V_END);
   if (err)
     throw std::runtime_error(rd_kafka_err2str(err));
   if (rd_kafka_flush(rk_, 20'000))

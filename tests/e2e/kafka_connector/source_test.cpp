@@ -21,10 +21,11 @@ TEST_CASE("records keep key, value, headers and time stamp; null is not empty") 
   weir::header_list headers{{"a", "1"}, {"a", "2"}, {"null", std::nullopt}, {"empty", ""}};
   auto packed = weir::pack_headers(headers);
   std::string with_zero("a\0b", 3);
-  std::vector<weir::output_record> records{
-      {topic, 0, "key", "value", packed, 1'700'000'000'123}, {topic, 0, std::nullopt, "no key", {}, 1'700'000'000'001},
-      {topic, 0, "tombstone", std::nullopt, {}, 1'700'000'000'002}, {topic, 0, "", "", {}, 1'700'000'000'003},
-      {topic, 0, with_zero, with_zero, {}, 0}};
+  std::vector<weir::output_record> records{{topic, 0, "key", "value", packed, 1'700'000'000'123},
+                                           {topic, 0, std::nullopt, "no key", {}, 1'700'000'000'001},
+                                           {topic, 0, "tombstone", std::nullopt, {}, 1'700'000'000'002},
+                                           {topic, 0, "", "", {}, 1'700'000'000'003},
+                                           {topic, 0, with_zero, with_zero, {}, 0}};
   auto check = [&](const partition_scan& scan) {
     REQUIRE(scan.records.size() == records.size());
     for (std::size_t i = 0; i < records.size(); ++i) {

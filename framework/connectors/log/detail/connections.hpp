@@ -8,9 +8,12 @@ namespace weir::log_detail {
 
 /// The parts of the log's connection; each behaves as its interface in connector.hpp says.
 std::unique_ptr<source_connection> make_source(std::shared_ptr<embedded_log> log, std::string group);
-std::unique_ptr<sink_connection> make_sink(std::shared_ptr<embedded_log> log, std::size_t queue_bytes, log_topic_options new_topics);
-std::unique_ptr<transactional_publisher> make_publisher(std::shared_ptr<embedded_log> log, std::string id, std::string marker_topic);
-std::unique_ptr<direct_producer> make_direct(std::shared_ptr<embedded_log> log, std::size_t queue_bytes, std::function<void()> wake);
+std::unique_ptr<sink_connection> make_sink(std::shared_ptr<embedded_log> log, std::size_t queue_bytes,
+                                           log_topic_options new_topics);
+std::unique_ptr<transactional_publisher> make_publisher(std::shared_ptr<embedded_log> log, std::string id,
+                                                        std::string marker_topic);
+std::unique_ptr<direct_producer> make_direct(std::shared_ptr<embedded_log> log, std::size_t queue_bytes,
+                                             std::function<void()> wake);
 
 /// Topics never change, so each is looked up once.
 class topic_cache {

@@ -1,8 +1,8 @@
 #pragma once
+#include <lmdb.h>
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <lmdb.h>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -113,10 +113,10 @@ class environment {
   tables dbs_;
   std::string path_;
   int process_ = 0;
-  std::mutex turnstile_;     ///< Keeps new transactions back while a growth waits for the old ones.
+  std::mutex turnstile_; ///< Keeps new transactions back while a growth waits for the old ones.
   std::shared_mutex gate_;
   std::mutex idle_mutex_;
-  std::vector<MDB_txn*> idle_readers_;  ///< Reset: they keep a reader slot, but pin no page.
+  std::vector<MDB_txn*> idle_readers_; ///< Reset: they keep a reader slot, but pin no page.
   std::atomic<std::int64_t> readers_checked_ms_{0};
 };
 

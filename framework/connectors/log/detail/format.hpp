@@ -74,7 +74,7 @@ class chunk_cursor {
   /// False at the end, and then `ok` says whether the bytes were well-formed to the last.
   bool next(record_view& out);
   [[nodiscard]] bool ok() const { return ok_; }
-  [[nodiscard]] std::int64_t offset() const { return offset_; }  ///< Of the record that `next` gives.
+  [[nodiscard]] std::int64_t offset() const { return offset_; } ///< Of the record that `next` gives.
   [[nodiscard]] std::int64_t end() const { return end_; }
 
  private:

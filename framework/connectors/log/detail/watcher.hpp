@@ -48,7 +48,7 @@ class watcher {
     std::int32_t partition;
     std::function<void()> wake;
     std::int64_t position = 0;
-    std::uint64_t seen = 0;  ///< Transaction up to which the partition is known not to reach `position`.
+    std::uint64_t seen = 0; ///< Transaction up to which the partition is known not to reach `position`.
     bool waiting = false;
   };
 
