@@ -242,6 +242,7 @@ result<std::vector<std::unique_ptr<task_state>>> job_graph::make_states(const re
     o.first_key_group = c.first_key_group;
     o.last_key_group = c.last_key_group;
     o.memory_limit = spec_.memory_limit / 4 / keyed;
+    o.read_chunk = store_.chunk_reader(who(i));
     states.back() = make_task_state(o, std::move(base));
     return success();
   }));

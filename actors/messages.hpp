@@ -83,9 +83,14 @@ struct outbox_full {
 };
 /// Changes or output of a participant, to the store.
 struct stage {
+  enum class kind : std::uint8_t { delta, spill, outbox };
   participant_id who;
-  bool outbox;
+  kind what;
   std::string chunk;
+};
+/// A spilled chunk can be read back under this number: store to task.
+struct spilled {
+  std::uint64_t number;
 };
 /// Record k as complete, to the store; answered with store_completed.
 struct store_complete {
@@ -170,3 +175,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::install_reader)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::install_task)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::ready)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::go)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::spilled)

@@ -47,6 +47,19 @@ void apply(self_pointer self) {
     schedule_apply(self);
 }
 
+result<> stage(self_pointer self, const msg::stage& m) {
+  auto& store = *self->state.options.store;
+  auto number = m.what == msg::stage::kind::outbox ? store.stage_outbox(m.who, m.chunk) : store.stage_delta(m.who, m.chunk);
+  if (!number)
+    return number.err();
+  if (m.what != msg::stage::kind::spill)
+    return success();
+  // Only what is out of RAM here too may leave the task's.
+  WEIR_TRY(store.flush_staged());
+  self->send(caf::actor_cast<caf::actor>(self->current_sender()), msg::spilled{*number});
+  return success();
+}
+
 result<std::vector<std::string>> outbox_of(job_store& store, std::uint64_t checkpoint) {
   std::vector<std::string> chunks;
   WEIR_TRY(store.read_outbox(checkpoint, [&chunks](std::string_view chunk) -> result<> {
@@ -72,8 +85,7 @@ caf::behavior store_actor(self_pointer self, store_options options) {
         auto& s = self->state;
         if (s.failed)
           return;
-        auto r = m.outbox ? s.options.store->stage_outbox(m.who, m.chunk) : s.options.store->stage_delta(m.who, m.chunk);
-        if (!r)
+        if (auto r = stage(self, m); !r)
           fail(self, r.err());
       },
       [self](const msg::store_complete& m) {
@@ -115,6 +127,7 @@ caf::behavior store_actor(self_pointer self, store_options options) {
           return fail(self, r.err());
         self->send(s.options.supervisor, m);
         look_at_size(self);
+        schedule_apply(self); // Also writes the published mark, should no checkpoint follow.
       },
       [self](const msg::run&) {
         self->state.applying = false;

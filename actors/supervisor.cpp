@@ -68,8 +68,13 @@ class supervisor {
         failures = 0;
         continue;
       }
-      if (end.phase != job_phase::failed)
+      if (end.phase != job_phase::failed) {
+        // The published mark goes with the next write: this is the last one.
+        if (auto last = (*store)->apply_slice(); !last)
+          log_.warning("the published mark was not written; the next start finds it by the marker",
+                       {{"cause", last.err().message}});
         return end;
+      }
       options_.shared->set_cause(*end.cause);
       if (end.cause->code == errc::cancelled && options_.shared->stop_requested()) {
         end.phase = job_phase::stopped;

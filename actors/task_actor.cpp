@@ -9,11 +9,15 @@ constexpr int steps_per_turn = 16;
 } // namespace
 
 void task_state_of_actor::stage_delta(std::string chunk) {
-  self->send(options.store, msg::stage{options.who, false, std::move(chunk)});
+  self->send(options.store, msg::stage{options.who, msg::stage::kind::delta, std::move(chunk)});
 }
 
 void task_state_of_actor::stage_outbox(std::string chunk) {
-  self->send(options.store, msg::stage{options.who, true, std::move(chunk)});
+  self->send(options.store, msg::stage{options.who, msg::stage::kind::outbox, std::move(chunk)});
+}
+
+void task_state_of_actor::stage_spill(std::string chunk) {
+  self->send(options.store, msg::stage{options.who, msg::stage::kind::spill, std::move(chunk)});
 }
 
 void task_state_of_actor::acknowledge(std::uint64_t checkpoint, contribution c) {
@@ -129,6 +133,10 @@ caf::behavior task_actor(caf::stateful_actor<task_state_of_actor>* self, task_op
         if (self->state.core)
           self->state.core->on_closed(m.checkpoint);
         self->state.pump();
+      },
+      [self](const msg::spilled& m) {
+        if (self->state.core)
+          self->state.core->on_spilled(m.number);
       },
       [self](const msg::applied& m) {
         if (self->state.core)

@@ -32,6 +32,7 @@ struct task_state_of_actor : task_host {
   void return_credit(std::uint32_t channel, std::size_t bytes) override { credits[channel] += bytes; }
   void stage_delta(std::string chunk) override;
   void stage_outbox(std::string chunk) override;
+  void stage_spill(std::string chunk) override;
   void acknowledge(std::uint64_t checkpoint, contribution c) override;
   void decline(std::uint64_t checkpoint, const std::string& why) override;
   void finished() override;

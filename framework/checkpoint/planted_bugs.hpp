@@ -1,6 +1,6 @@
 #pragma once
 
-// Three bugs, each of a kind that reviews have let through elsewhere, compiled in only with WEIR_PLANTED_BUGS and chosen at
+// Four bugs, each of a kind that reviews have let through elsewhere, compiled in only with WEIR_PLANTED_BUGS and chosen at
 // run time by the environment variable WEIR_PLANTED_BUG. They are there to be found: a simulator that misses one is blind.
 
 #ifdef WEIR_PLANTED_BUGS
@@ -14,6 +14,7 @@ enum class bug : int {
   late_ack_counts = 1,       ///< The coordinator counts an ack of a closed attempt for the running one.
   cancel_holds_nothing = 2,  ///< Alignment, cancelled by a higher barrier, forgets to hold the channel that brought it.
   ordinal_forgotten = 3,     ///< Recovery publishes a partly published epoch from its first record again.
+  claim_regardless = 4,      ///< A claim of unknown outcome is written again though somebody published in between.
 };
 
 #ifdef WEIR_PLANTED_BUGS

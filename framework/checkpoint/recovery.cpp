@@ -108,7 +108,7 @@ result<recovery_plan> decide_recovery(const recovery_facts& facts) {
       highest = std::max(highest, id.found->checkpoint);
     if (!id.found || plan.start_new_lineage)
       plan.marker_zero_ids.push_back(id.id);
-    plan.claims.push_back({id.id, claim_of(facts, from)});
+    plan.claims.push_back({id.id, claim_of(facts, from), id.found});
     for (auto k : facts.unpublished)
       // Above `newest` lies only what a damaged checkpoint left: its epochs are made again.
       if (k >= from.checkpoint && k <= newest)
@@ -132,26 +132,32 @@ publish_step decide_publish(int outcome, unsigned attempts) {
   return publish_step::reopen_and_look;
 }
 
+result<claim_step> after_claim_look(const recovery_plan::claim& intended, const std::optional<marker>& found) {
+  // The claim's position is that of the marker before it: only the whole marker tells whether it was written.
+  if (found == intended.mark)
+    return claim_step::claimed;
+  if (found == intended.found || planted::active(planted::bug::claim_regardless))
+    return claim_step::again;
+  if (found && found->lineage == intended.mark.lineage && found->incarnation > intended.mark.incarnation)
+    return error{errc::fenced, "incarnation " + number(found->incarnation) + " has claimed '" + intended.id + "', this is " +
+                                   number(intended.mark.incarnation) + ": another process runs this job"};
+  return claim_step::decide_again;
+}
+
 result<look_result> after_look(const marker& intended, const std::optional<marker>& found, const lineage_id& lineage,
                                std::uint64_t incarnation) {
-  if (!found) {
-    if (intended.checkpoint == 0)
-      return look_result{false, 0, 0};
-    return error{errc::store_foreign, "no marker was found although earlier epochs are published: the marker topic was deleted"};
-  }
-  if (found->lineage != lineage) {
-    // A new lineage's first marker replaces the old one's: until it is written, the old one is what one finds.
-    if (intended.checkpoint == 0 && intended.lineage == lineage)
-      return look_result{false, 0, 0};
+  if (!found)
+    return error{errc::store_foreign, "no marker was found although this process has written one: the marker topic was deleted"};
+  if (found->lineage != lineage)
     return error{errc::store_foreign, "the marker was written by the store " + found->lineage.text() + ", this is " + lineage.text()};
-  }
   if (found->incarnation > incarnation)
     return error{errc::fenced, "incarnation " + number(found->incarnation) + " has published, this is " + number(incarnation) +
                                    ": another process runs this job"};
+  if (found->incarnation < incarnation)
+    return error{errc::store_foreign, "the marker is of incarnation " + number(found->incarnation) + " although " +
+                                          number(incarnation) + " had written its own: the marker topic has lost records"};
   auto at = behind(*found);
-  // A claim's position is that of its predecessor's marker: only the incarnation tells whether it was written.
-  auto published = found->incarnation == intended.incarnation && at >= behind(intended);
-  return look_result{published, at.ordinal, at.checkpoint};
+  return look_result{at >= behind(intended), at.ordinal, at.checkpoint};
 }
 
 } // namespace weir

@@ -45,7 +45,14 @@ struct recovery_plan {
   /// runs. Its position is where the id stands already (marker zero where there is none). Without it a frozen predecessor
   /// that wakes and makes a new producer to look at an unknown commit would find its own marker, believe it is still the
   /// owner and publish. With start_new_lineage the caller puts the new lineage in.
-  struct claim { std::string id; marker mark; };
+  ///
+  /// The plan holds only as long as the producer that read `found` is the newest: whoever makes another one before the claim
+  /// is confirmed asks `after_claim_look`.
+  struct claim {
+    std::string id;
+    marker mark;
+    std::optional<marker> found;  ///< What recovery read; the plan rests on it.
+  };
   std::vector<claim> claims;
 };
 
@@ -72,13 +79,27 @@ publish_step decide_publish(int outcome /* publish_outcome */, unsigned attempts
 inline publish_step decide_publish(publish_outcome outcome, unsigned attempts) {
   return decide_publish(static_cast<int>(outcome), attempts);
 }
-/// After reopen_and_look: where to go on.
+/// What a new producer found after a claim whose outcome was unknown.
+enum class claim_step : std::uint8_t {
+  claimed,       ///< It is written.
+  again,         ///< Nothing has changed since recovery read: write it with the new producer.
+  decide_again,  ///< Somebody published in between: the plan is void. Read and decide anew, with a new incarnation.
+};
+/// After reopen_and_look while claiming; pure. Between two producers of ours a predecessor that was frozen can have had one of
+/// its own, have found no claim and have published on: writing the claim as planned would take its marker back, and its
+/// output would be published a second time.
+///
+/// Errors: fenced (a higher incarnation has claimed).
+result<claim_step> after_claim_look(const recovery_plan::claim& intended, const std::optional<marker>& found);
+
+/// After reopen_and_look behind a confirmed claim: where to go on.
 struct look_result {
   bool published;              ///< What was intended is visible, whole.
   std::uint64_t from_ordinal;  ///< First record of that epoch that is not published.
   std::uint64_t from_checkpoint = 0;  ///< The first epoch that is not published whole (numbers may have gaps: or the next).
 };
-/// Errors: store_foreign (another lineage, or no marker although one must be there), fenced (a higher incarnation wrote).
+/// Errors: fenced (a higher incarnation wrote), store_foreign (another lineage; no marker, or one from before our claim:
+/// markers were lost).
 result<look_result> after_look(const marker& intended, const std::optional<marker>& found, const lineage_id& lineage,
                                std::uint64_t incarnation);
 

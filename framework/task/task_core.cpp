@@ -151,7 +151,8 @@ result<> task_core::finish_follow_up() {
       auto spilled = parts_.state->take_spill();
       if (!spilled)
         break;
-      stage(std::move(*spilled));
+      ++staged_deltas_;
+      parts_.host->stage_spill(std::move(spilled->bytes));
     }
   }
   if (then.credit)
@@ -245,6 +246,11 @@ std::string task_core::save() const {
 void task_core::on_complete(std::uint64_t) {}
 
 void task_core::on_closed(std::uint64_t checkpoint) { alignment_.on_closed(checkpoint); }
+
+void task_core::on_spilled(std::uint64_t number) {
+  if (parts_.state)
+    parts_.state->spill_stored(number);
+}
 
 void task_core::on_applied(std::uint64_t checkpoint) {
   if (!parts_.state)

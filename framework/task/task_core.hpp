@@ -24,6 +24,8 @@ class task_host {
   virtual void return_credit(std::uint32_t channel, std::size_t bytes) = 0;
   virtual void stage_delta(std::string chunk) = 0;
   virtual void stage_outbox(std::string chunk) = 0;
+  /// Like stage_delta, and wanted back: answered by task_core::on_spilled once the chunk can be read from the store.
+  virtual void stage_spill(std::string chunk) = 0;
   virtual void acknowledge(std::uint64_t checkpoint, contribution c) = 0;
   virtual void decline(std::uint64_t checkpoint, const std::string& why) = 0;
   /// Every input ended and all that follows from it is sent.
@@ -77,6 +79,8 @@ class task_core {
 
   void on_complete(std::uint64_t checkpoint);
   void on_closed(std::uint64_t checkpoint);
+  /// The oldest spilled chunk not answered yet can be read from the store under this number.
+  void on_spilled(std::uint64_t number);
   /// The base holds all complete deltas up to this checkpoint.
   void on_applied(std::uint64_t checkpoint);
 

@@ -172,6 +172,7 @@ void process::execute(checkpoint_coordinator::actions actions) {
         input_ended_ = ended;
         publisher_.wake();
       });
+      perhaps_die_soon();
     } else if (auto* closed = std::get_if<coordinator::announce_closed>(&a)) {
       world_->probe("closed");
       for (auto& t : tasks_)
@@ -184,6 +185,18 @@ void process::execute(checkpoint_coordinator::actions actions) {
     }
   }
   tick();
+}
+
+void process::perhaps_die_soon() {
+  auto cancelled = std::exchange(cancelled_, false);
+  if (world_->calmed() || !world_->chance(cancelled ? options_.killed_behind_cancel_percent : options_.killed_behind_complete_percent))
+    return;
+  after(actor::store, world_->below(60), [this, cancelled] {
+    if (world_->calmed())
+      return;
+    world_->probe(cancelled ? "killed behind a cancelled alignment" : "killed behind a complete checkpoint");
+    exit(end::killed);
+  });
 }
 
 void process::complete(const checkpoint_coordinator::store_complete& ask) {

@@ -31,6 +31,10 @@ struct process_options {
   std::int64_t crash_after = -1;   ///< Events; -1: never.
   std::int64_t freeze_after = -1;
   std::int64_t stop_at = -1;       ///< Time of a request to stop.
+  std::int64_t lost_in_million = 10'000;  ///< Requests to the broker that get lost, and as many answers.
+  /// Killed soon after a checkpoint is complete, before the next one hides what was wrong with it.
+  int killed_behind_complete_percent = 0;
+  int killed_behind_cancel_percent = 0;   ///< The same where an alignment was cancelled before it.
 };
 
 /// One run of a job on a store: coordinator, store actor, publisher, sources, tasks. Messages between two of them keep
@@ -61,6 +65,8 @@ class process : public std::enable_shared_from_this<process> {
   void on_ack(std::uint64_t k, const contribution& c);
   void on_declined(std::uint64_t k, const participant_id& who);
   void on_activity();
+  void on_cancelled() { cancelled_ = true; }
+  [[nodiscard]] std::int64_t lost_in_million() const { return options_.lost_in_million; }
 
  private:
   enum class state { running, frozen, dead };
@@ -70,6 +76,7 @@ class process : public std::enable_shared_from_this<process> {
   [[nodiscard]] std::int64_t latency(int from, int to);
   void complete(const checkpoint_coordinator::store_complete& ask);
   void close(std::uint64_t k);
+  void perhaps_die_soon();
 
   world* world_;
   broker* broker_;
@@ -89,6 +96,7 @@ class process : public std::enable_shared_from_this<process> {
   std::int64_t tick_at_ = -1;
   std::vector<std::unique_ptr<source>> sources_;
   std::vector<std::unique_ptr<task>> tasks_;
+  bool cancelled_ = false;  ///< An alignment, since the last complete checkpoint.
   bool last_checkpoint_done_ = false;
   bool input_ended_ = false;
 };

@@ -15,13 +15,13 @@ void publisher::request(at_broker what, answer timed_out) {
     if (generation == generation_)
       timed_out();
   });
-  if (w.fault(10'000))
+  if (w.fault(process_->lost_in_million()))
     return;
   auto travel = 1 + w.below(20) + (w.fault(20'000) ? w.below(3 * patience) : 0);
   last_arrival_ = std::max(last_arrival_ + 1, w.now() + travel);
   w.at(last_arrival_, [this, self = process_->shared_from_this(), generation, what = std::move(what)] {
     auto reply = what(self->kafka());
-    if (self->in().fault(15'000))
+    if (self->in().fault(self->lost_in_million()))
       return;
     self->after(actor::publisher, 1 + self->in().below(20), [this, generation, reply = std::move(reply)] {
       if (generation != generation_)
@@ -64,23 +64,41 @@ void publisher::look(std::optional<std::size_t> target) {
 void publisher::looked(const std::optional<marker>& found) {
   if (stage_ == stage::recovering)
     return process_->decide(found);
+  if (stage_ == stage::claiming)
+    return claim_looked(found);
   auto seen = after_look(intended_, found, process_->disk().content().lineage, process_->disk().content().incarnation);
   if (!seen)
     return process_->exit(seen.err().code == errc::fenced ? process::end::fenced : process::end::refused);
   process_->in().probe(seen->published ? "unknown was published" : "unknown was not published");
   if (seen->published)
     return recorded();
-  if (stage_ == stage::claiming)
-    return commit();
   from_checkpoint_ = seen->from_checkpoint;
   from_ordinal_ = seen->from_ordinal;
   next();
 }
 
+void publisher::claim_looked(const std::optional<marker>& found) {
+  auto step = after_claim_look(claim_, found);
+  if (!step)
+    return process_->exit(process::end::fenced);
+  switch (*step) {
+    case claim_step::claimed:
+      process_->in().probe("unknown claim was written");
+      return recorded();
+    case claim_step::again:
+      process_->in().probe("unknown claim was not written");
+      return commit();
+    case claim_step::decide_again:
+      process_->in().probe("somebody published before the claim");
+      return process_->exit(process::end::failed);
+  }
+}
+
 void publisher::recover(const recovery_plan& plan) {
   stage_ = stage::claiming;
   busy_ = true;
-  intended_ = plan.claims.at(0).mark;
+  claim_ = plan.claims.at(0);
+  intended_ = claim_.mark;
   records_.clear();
   if (plan.publish.empty()) {
     from_checkpoint_ = plan.next;

@@ -10,7 +10,7 @@ namespace weir::simulation {
 class process;
 
 /// Fences, reads the marker, claims, publishes what is complete. Requests and answers may be late or lost; what follows
-/// is decided by the real decide_publish and after_look.
+/// is decided by the real decide_publish, after_claim_look and after_look.
 class publisher {
  public:
   explicit publisher(process& p) : process_(&p) {}
@@ -30,6 +30,7 @@ class publisher {
   void fence();
   void look(std::optional<std::size_t> target);
   void looked(const std::optional<marker>& found);
+  void claim_looked(const std::optional<marker>& found);
   void publish();
   void commit();
   void came_back(publish_outcome outcome);
@@ -45,6 +46,7 @@ class publisher {
   std::int64_t last_arrival_ = 0;
   unsigned attempts_ = 0;
   std::uint64_t from_checkpoint_ = 0, from_ordinal_ = 0;
+  recovery_plan::claim claim_;
   marker intended_;
   std::vector<item> records_;
 };

@@ -15,7 +15,7 @@ class scenario {
  public:
   explicit scenario(std::uint64_t seed) : world_(seed), broker_(world_, 2) {
     auto keys = 3 + world_.below(6);
-    auto records = 20 + world_.below(60);
+    auto records = 20 + world_.below(world_.chance(30) ? 200 : 60);
     input_.resize(static_cast<std::size_t>(1 + world_.below(3)));
     for (int i = 0; i < records; ++i) {
       auto key = static_cast<int>(world_.below(keys));
@@ -63,10 +63,13 @@ class scenario {
     o.checkpoint.timeout = duration{100 + world_.below(600)};
     o.checkpoint.tolerated_failures = world_.chance(20) ? 1 : 1'000;
     o.slow_links_percent = static_cast<int>(world_.below(50));
+    o.lost_in_million = world_.chance(70) ? 10'000 : 80'000;
     if (world_.chance(60))
       o.crash_after = 1 + world_.below(1'500);
     else if (world_.chance(40))
       o.freeze_after = 1 + world_.below(1'500);
+    o.killed_behind_complete_percent = world_.chance(20) ? 10 : 0;
+    o.killed_behind_cancel_percent = 70;
     if (world_.chance(15))
       o.stop_at = world_.below(3'000);
     return o;
@@ -147,7 +150,8 @@ class scenario {
     zombies_.insert(p);
     restart(p->disk().copy());
     main_.reset();
-    world_.after(world_.below(4'000), [p] { p->wake(); });
+    // Soon: while the successor recovers.
+    world_.after(world_.below(world_.chance(50) ? 800 : 4'000), [p] { p->wake(); });
   }
 
   void foreign(int serial) {

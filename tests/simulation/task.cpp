@@ -152,6 +152,7 @@ void task::on_barrier(std::size_t channel, const frame& f) {
     case alignment::outcome::ignored: return process_->in().probe("barrier of a closed attempt");
     case alignment::outcome::cancelled:
       process_->in().probe("alignment cancelled");
+      process_->on_cancelled();
       process_->send(actor_, actor::coordinator, [p = process_, k = d.cancelled_checkpoint, who = who_] { p->on_declined(k, who); });
       if (!d.also_aligned)
         return;
