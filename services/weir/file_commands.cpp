@@ -27,7 +27,8 @@ result<> list_store(const std::string& directory, const std::string& job, const 
     out << job << ": no checkpoint; the store " << directory << " does not exist yet\n";
     return success();
   }
-  WEIR_ASSIGN(auto lock, lock_store(directory));
+  // The lock is the whole store's: one process runs all of its jobs.
+  WEIR_ASSIGN(auto lock, lock_store(c.store.path));
   job_store_options options;
   options.directory = directory;
   options.job = job;

@@ -155,7 +155,7 @@ TEST_CASE("checkpoints lists what is complete in the store") {
     job_store_options options;
     options.directory = directory;
     options.job = "order-totals";
-    auto lock = lock_store(directory).value();
+    auto lock = lock_store(dir.path() + "/store").value();
     auto store = open_job_store(options).value();
     REQUIRE(store->begin_incarnation().ok());
     checkpoint_manifest m;
@@ -183,7 +183,7 @@ TEST_CASE("checkpoints of a store that another process holds names its pid and i
   REQUIRE(child >= 0);
   if (child == 0) {
     ::close(done[1]);
-    auto lock = lock_store(directory);
+    auto lock = lock_store(dir.path() + "/store");
     char c = lock.ok() ? 'y' : 'n';
     (void)!::write(ready[1], &c, 1);
     (void)!::read(done[0], &c, 1);

@@ -187,6 +187,11 @@ void process::execute(checkpoint_coordinator::actions actions) {
   tick();
 }
 
+void process::on_unknown() {
+  if (!world_->calmed() && world_->chance(options_.frozen_when_unknown_percent))
+    options_.freeze_after = events_ + 1;
+}
+
 void process::perhaps_die_soon() {
   auto cancelled = std::exchange(cancelled_, false);
   if (world_->calmed() || !world_->chance(cancelled ? options_.killed_behind_cancel_percent : options_.killed_behind_complete_percent))

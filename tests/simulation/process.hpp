@@ -30,6 +30,7 @@ struct process_options {
   int slow_links_percent = 20;
   std::int64_t crash_after = -1;   ///< Events; -1: never.
   std::int64_t freeze_after = -1;
+  int frozen_when_unknown_percent = 0;  ///< Frozen before it looks up what became of a publish.
   std::int64_t stop_at = -1;       ///< Time of a request to stop.
   std::int64_t lost_in_million = 10'000;  ///< Requests to the broker that get lost, and as many answers.
   /// Killed soon after a checkpoint is complete, before the next one hides what was wrong with it.
@@ -66,6 +67,7 @@ class process : public std::enable_shared_from_this<process> {
   void on_declined(std::uint64_t k, const participant_id& who);
   void on_activity();
   void on_cancelled() { cancelled_ = true; }
+  void on_unknown();
   [[nodiscard]] std::int64_t lost_in_million() const { return options_.lost_in_million; }
 
  private:

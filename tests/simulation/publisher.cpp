@@ -197,7 +197,8 @@ void publisher::came_back(publish_outcome outcome) {
       return process_->after(actor::publisher, back_off, [this] { publish(); });
     case publish_step::reopen_and_look:
       process_->in().probe("publish with unknown outcome");
-      return fence();
+      process_->on_unknown();
+      return process_->after(actor::publisher, 1, [this] { fence(); });
     case publish_step::stop_job: return process_->exit(process::end::fenced);
     case publish_step::isolate:
     case publish_step::stop_publishing: return process_->in().wrong("a step that nothing here leads to");

@@ -63,11 +63,12 @@ class scenario {
     o.checkpoint.timeout = duration{100 + world_.below(600)};
     o.checkpoint.tolerated_failures = world_.chance(20) ? 1 : 1'000;
     o.slow_links_percent = static_cast<int>(world_.below(50));
-    o.lost_in_million = world_.chance(70) ? 10'000 : 80'000;
+    o.lost_in_million = world_.chance(70) ? 10'000 : world_.chance(70) ? 80'000 : 300'000;
     if (world_.chance(60))
       o.crash_after = 1 + world_.below(1'500);
     else if (world_.chance(40))
       o.freeze_after = 1 + world_.below(1'500);
+    o.frozen_when_unknown_percent = world_.chance(20) ? 50 : 0;
     o.killed_behind_complete_percent = world_.chance(20) ? 10 : 0;
     o.killed_behind_cancel_percent = 70;
     if (world_.chance(15))
