@@ -29,13 +29,21 @@ bool job_shared::wait_or_give_up(duration d, duration limit) {
   std::unique_lock lock(mutex_);
   for (;;) {
     auto now = system_clock().monotonic();
-    if (stop_at_ && now - *stop_at_ > limit)
+    if (attempt_over_ || (stop_at_ && now - *stop_at_ > limit))
       return true;
     if (now >= until)
       return false;
     // Not a wait for the stop alone: once it is requested, the pauses between tries must stay pauses.
     changed_.wait_for(lock, std::min(until - now, duration{std::chrono::milliseconds(100)}));
   }
+}
+
+void job_shared::end_attempt(bool over) {
+  {
+    std::lock_guard lock(mutex_);
+    attempt_over_ = over;
+  }
+  changed_.notify_all();
 }
 
 std::optional<duration> job_shared::stop_requested_at() const {

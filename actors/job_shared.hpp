@@ -34,6 +34,8 @@ struct job_shared {
   /// Pauses between two tries of something that must be done even while stopping: waits `d`; true when a stop was
   /// requested more than `limit` ago and the caller should give up.
   bool wait_or_give_up(duration d, duration limit);
+  /// The attempt is over (or a new one begins): whoever pauses between two tries gives up at once.
+  void end_attempt(bool over);
   /// Monotonic time of the request; none: not requested.
   [[nodiscard]] std::optional<duration> stop_requested_at() const;
   /// Called (once, from any thread) when a stop is requested while the graph runs.
@@ -55,6 +57,7 @@ struct job_shared {
   std::condition_variable changed_;
   std::atomic<bool> stop_{false};
   std::optional<duration> stop_at_;
+  bool attempt_over_ = false;
   std::function<void()> on_stop_;
   std::string detail_;
   std::optional<error> cause_;

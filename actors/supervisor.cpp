@@ -68,18 +68,13 @@ class supervisor {
         failures = 0;
         continue;
       }
-      if (end.phase != job_phase::failed) {
-        // The published mark goes with the next write: this is the last one.
-        if (auto last = (*store)->apply_slice(); !last)
-          log_.warning("the published mark was not written; the next start finds it by the marker",
-                       {{"cause", last.err().message}});
-        return end;
-      }
+      if (end.phase != job_phase::failed)
+        return settled(**store, std::move(end));
       options_.shared->set_cause(*end.cause);
       if (end.cause->code == errc::cancelled && options_.shared->stop_requested()) {
         end.phase = job_phase::stopped;
         end.cause.reset();
-        return end;
+        return settled(**store, std::move(end));
       }
       if (is_terminal(end.cause->code)) {
         log_.error("the job failed and cannot be restarted", {{"cause", end.cause->message}});
@@ -102,10 +97,19 @@ class supervisor {
       if (options_.shared->wait_for_stop(backoff)) {
         end.phase = job_phase::stopped;
         end.cause.reset();
-        return end;
+        return settled(**store, std::move(end));
       }
       backoff = std::min(backoff * 2, spec_.restart.max_backoff);
     }
+  }
+
+  /// Of a job that stopped or ended: writes the published mark, which would go with the next write, and looks what is left.
+  attempt_end settled(job_store& store, attempt_end end) {
+    if (auto last = store.apply_slice(); !last)
+      log_.warning("the published mark was not written; the next start finds it by the marker", {{"cause", last.err().message}});
+    if (auto left = store.unpublished_epochs(); left && !left->empty())
+      end.unpublished = left->back().checkpoint;
+    return end;
   }
 
   static attempt_end failed(error e) {
@@ -115,6 +119,7 @@ class supervisor {
   }
 
   attempt_end attempt(job_store& store) {
+    options_.shared->end_attempt(false);
     attempt_connections connections;
     recovery_steps recovery(spec_, store, options_.shared, log_);
     auto job = recovery.run(connections);
@@ -173,11 +178,7 @@ class supervisor {
             if (++ready == graph.participants())
               running();
           },
-          [&](const msg::failed& m) {
-            end.cause = m.cause.in(m.where);
-            // Stopping anyway: what is durable is published at the next start.
-            end.unpublished = m.cause.code == errc::cancelled ? std::max(final_checkpoint, published + 1) : 0;
-          },
+          [&](const msg::failed& m) { end.cause = m.cause.in(m.where); },
           [&](const msg::finished&) {
             if (++finished == graph.tasks())
               drain();
@@ -253,6 +254,7 @@ class supervisor {
   /// Ends every actor of the attempt and waits until none of them can touch store or connections any more.
   void stop(job_actors& actors) {
     auto all = actors.all();
+    options_.shared->end_attempt(true);
     for (auto& a : all)
       self_->send_exit(a, caf::exit_reason::user_shutdown);
     auto left = all.size();

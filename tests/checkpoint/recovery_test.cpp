@@ -274,21 +274,46 @@ TEST_CASE("every id is claimed by the new incarnation where it stands") {
   CHECK(decide_recovery(empty)->claims.at(0).mark == at(0, all_records, 1));
 }
 
-TEST_CASE("after a look: the predecessor's marker at the same place is not our claim") {
-  CHECK_FALSE(after_look(at(7, 5, 4), at(7, 5, 3), ours, 4)->published);
-  CHECK(after_look(at(7, 5, 4), at(7, 5, 4), ours, 4)->published);
+TEST_CASE("a claim of unknown outcome: written, not written, or the plan is void") {
+  auto f = facts();
+  f.markers[0].found = at(7, 5);
+  auto claim = decide_recovery(f)->claims.at(0);
+  REQUIRE(claim.mark == at(7, 5, 4));
+  REQUIRE(claim.found == at(7, 5));
+  CHECK(after_claim_look(claim, at(7, 5, 4)).value() == claim_step::claimed);
+  CHECK(after_claim_look(claim, at(7, 5)).value() == claim_step::again);
+  SECTION("a frozen predecessor woke before the claim and published on: claiming the old place would repeat its output") {
+    CHECK(after_claim_look(claim, at(7, 9)).value() == claim_step::decide_again);
+    CHECK(after_claim_look(claim, at(7)).value() == claim_step::decide_again);
+    CHECK(after_claim_look(claim, at(8)).value() == claim_step::decide_again);
+  }
+  SECTION("the marker is gone") { CHECK(after_claim_look(claim, std::nullopt).value() == claim_step::decide_again); }
+  SECTION("another store has written") {
+    CHECK(after_claim_look(claim, marker{lineage(2), 9, 7, 5}).value() == claim_step::decide_again);
+  }
+  SECTION("a successor has claimed") { CHECK(after_claim_look(claim, at(7, 5, 5)).err().code == errc::fenced); }
 }
 
-TEST_CASE("after a look: marker zero itself was lost on the way") {
-  CHECK_FALSE(after_look(at(0), std::nullopt, ours, 3)->published);
-  CHECK(after_look(at(0), at(0), ours, 3)->published);
-  CHECK_FALSE(after_look(at(0), marker{lineage(2), 1, 9, 9}, ours, 3)->published);
+TEST_CASE("the claim of a new job or lineage that was lost on the way is written again") {
+  recovery_plan::claim first{id, at(0), std::nullopt};
+  CHECK(after_claim_look(first, std::nullopt).value() == claim_step::again);
+  CHECK(after_claim_look(first, at(0)).value() == claim_step::claimed);
+  auto old = marker{lineage(2), 1, 9, 9};
+  recovery_plan::claim anew{id, at(0), old};
+  CHECK(after_claim_look(anew, old).value() == claim_step::again);
+  CHECK(after_claim_look(anew, marker{lineage(2), 1, 9, 10}).value() == claim_step::decide_again);
+  CHECK(after_claim_look(anew, at(0)).value() == claim_step::claimed);
 }
 
 TEST_CASE("after a look: somebody else has published") {
   CHECK(after_look(at(7), at(7, all_records, 4), ours, 3).err().code == errc::fenced);
   CHECK(after_look(at(7), marker{lineage(2), 3, 7, all_records}, ours, 3).err().code == errc::store_foreign);
   CHECK(after_look(at(7), std::nullopt, ours, 3).err().code == errc::store_foreign);
+}
+
+TEST_CASE("after a look: a marker from before the claim means that markers were lost") {
+  CHECK(after_look(at(7, 5, 4), at(7, 5, 3), ours, 4).err().code == errc::store_foreign);
+  CHECK(after_look(at(7, 5, 4), at(7, 5, 4), ours, 4)->published);
 }
 
 TEST_CASE("a lineage is printed as 32 hex digits") {

@@ -188,7 +188,8 @@ void process::execute(checkpoint_coordinator::actions actions) {
 }
 
 void process::on_unknown() {
-  if (!world_->calmed() && world_->chance(options_.frozen_when_unknown_percent))
+  // Once in a life: who was taken over already is not taken over again.
+  if (!world_->calmed() && options_.freeze_after < 0 && world_->chance(options_.frozen_when_unknown_percent))
     options_.freeze_after = events_ + 1;
 }
 

@@ -34,6 +34,11 @@ const char* const rare[] = {
     "frozen and taken over",
     "zombie fenced",
     "successor fenced before its claim",
+    "unknown claim was written",
+    "unknown claim was not written",
+    "somebody published before the claim",
+    "killed behind a cancelled alignment",
+    "killed behind a complete checkpoint",
     "old store started again",
     "refused",
 };

@@ -29,6 +29,10 @@ TEST_CASE("the simulator finds a partly published epoch that is published from i
   CHECK(first_seed_that_fails("3") != 0);
 }
 
+TEST_CASE("the simulator finds a claim that takes back the marker of somebody who published before it") {
+  CHECK(first_seed_that_fails("4") != 0);
+}
+
 TEST_CASE("without a bug chosen the same build finds nothing") {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     INFO("seed " << seed);
