@@ -2,6 +2,10 @@
 
 namespace weir::simulation {
 
+namespace {
+constexpr std::int64_t link_changes_percent = 5;
+}
+
 process::process(world& w, broker& b, const input_log& input, store_content content, process_options o, on_end ended, on_freeze frozen)
     : world_(&w), broker_(&b), input_(&input), store_(w, std::move(content)), options_(o), on_end_(std::move(ended)),
       on_freeze_(std::move(frozen)), publisher_(*this) {}
@@ -59,8 +63,9 @@ void process::exit(end how) {
 
 std::int64_t process::latency(int from, int to) {
   auto [slow, made] = slow_.try_emplace({from, to}, 1);
-  if (made && world_->chance(options_.slow_links_percent))
-    slow->second = world_->chance(50) ? 10 : 40;
+  // A link is slow for a while, then another: barriers of one checkpoint overtake on a path where those of the last fell back.
+  if (made || world_->chance(link_changes_percent))
+    slow->second = !world_->chance(options_.slow_links_percent) ? 1 : world_->chance(50) ? 10 : 40;
   auto factor = world_->calmed() ? 1 : slow->second;
   return 1 + world_->below(6 * factor) + (world_->fault(10'000) ? world_->below(400) : 0);
 }

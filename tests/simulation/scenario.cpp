@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::int64_t calm_at = 20'000;
 constexpr std::int64_t input_span = 4'000;
+constexpr std::int64_t long_span = 10'000;
+constexpr std::int64_t dense_percent = 15;
 constexpr std::uint64_t most_events = 400'000;
 
 /// What an operator and a supervisor do around the processes: start again, take over a frozen one's store, choose.
@@ -15,14 +17,17 @@ class scenario {
  public:
   explicit scenario(std::uint64_t seed) : world_(seed), broker_(world_, 2) {
     auto keys = 3 + world_.below(6);
-    auto records = 20 + world_.below(world_.chance(30) ? 200 : 60);
+    // Now and then a lot of input: then there is something on every channel at every moment.
+    auto dense = world_.chance(dense_percent);
+    auto records = dense ? 300 + world_.below(500) : 20 + world_.below(60);
+    auto span = dense ? long_span : input_span;
     input_.resize(static_cast<std::size_t>(1 + world_.below(3)));
     for (int i = 0; i < records; ++i) {
       auto key = static_cast<int>(world_.below(keys));
       ++per_key_[key];
       auto& partition = input_[static_cast<std::size_t>(key) % input_.size()];
       auto from = partition.empty() ? 0 : partition.back().available;
-      partition.push_back({{i, key, 0, 0}, from + world_.below(2 * input_span / records)});
+      partition.push_back({{i, key, 0, 0}, from + world_.below(2 * span / records)});
     }
     first_tasks_ = static_cast<std::size_t>(1 + world_.below(3));
     second_tasks_ = static_cast<std::size_t>(1 + world_.below(2));
@@ -70,7 +75,7 @@ class scenario {
       o.freeze_after = 1 + world_.below(1'500);
     o.frozen_when_unknown_percent = world_.chance(20) ? 50 : 0;
     o.killed_behind_complete_percent = world_.chance(20) ? 10 : 0;
-    o.killed_behind_cancel_percent = 70;
+    o.killed_behind_cancel_percent = 90;
     if (world_.chance(15))
       o.stop_at = world_.below(3'000);
     return o;
