@@ -1,4 +1,5 @@
 #include "actors/store_actor.hpp"
+#include <weir/core/fail_point.hpp>
 
 namespace weir {
 namespace {
@@ -85,6 +86,7 @@ caf::behavior store_actor(self_pointer self, store_options options) {
         auto& s = self->state;
         if (s.failed)
           return;
+        s.staged_bytes += m.chunk.size();
         if (auto r = stage(self, m); !r)
           fail(self, r.err());
       },
@@ -96,11 +98,13 @@ caf::behavior store_actor(self_pointer self, store_options options) {
         if (r) {
           s.options.shared->checkpoint = m.manifest.number;
           s.options.shared->checkpoint_at_us = m.manifest.completed_at_us;
+          s.options.shared->checkpoint_bytes = std::exchange(s.staged_bytes, 0);
         }
-        // The answer first: everything else can wait for the disk.
+        // The answer first: everything else can wait for the disk. What a failure means, the protocol says: a full disk
+        // closes this attempt only.
         self->send(caf::actor_cast<caf::actor>(self->current_sender()), msg::store_completed{m.manifest.number, r});
         if (!r)
-          return fail(self, r.err());
+          return;
         look_at_size(self);
         schedule_apply(self);
       },
@@ -124,6 +128,8 @@ caf::behavior store_actor(self_pointer self, store_options options) {
         if (s.failed)
           return;
         if (auto r = s.options.store->set_published(m.what); !r)
+          return fail(self, r.err());
+        if (auto r = hit(fail_point::publisher_recorded); !r)
           return fail(self, r.err());
         self->send(s.options.supervisor, m);
         look_at_size(self);

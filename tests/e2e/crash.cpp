@@ -4,35 +4,64 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "tests/e2e/damage.hpp"
+
 namespace weir::e2e {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 crash_run::crash_run(const crash_settings& s, world& w, std::filesystem::path folder, std::uint64_t seed)
-    : settings_(s), world_(w), folder_(std::move(folder)), maker_(seed, 50, 100), random_(seed) {}
+    : settings_(s), world_(w), folder_(std::move(folder)), maker_(seed, s.customers, 100), random_(seed) {}
 
 crash_outcome crash_run::at_fail_points(const std::vector<std::string>& arms) {
   return run([&] {
-    for (const auto& arm : arms) {
-      const auto job = start(arm, false);
-      std::optional<process_end> end;
-      while (!end && static_cast<std::size_t>(maker_.made()) < settings_.orders) {
-        feed();
-        end = job->wait(settings_.pace);
-      }
-      if (!end)
-        end = job->wait(settings_.grace);
-      if (!end) {
-        job->signal(SIGINT);
-        end = wait_to_end(*job);
-      }
-      if (killed(*end, "with " + arm))
-        continue;
-      // Not on the way so far: some steps are only taken by a run to the end of its input.
-      const auto bounded = start(arm, true);
-      if (!killed(wait_to_end(*bounded), "with " + arm + " to the end"))
-        return;
+    for (const auto& a : arms)
+      arm(a);
+  });
+}
+
+void crash_run::arm(const std::string& fail_points) {
+  {
+    const auto job = start(fail_points, false);
+    std::optional<process_end> end;
+    while (!end && static_cast<std::size_t>(maker_.made()) < settings_.orders) {
+      feed();
+      end = job->wait(settings_.pace);
+    }
+    if (!end)
+      end = job->wait(settings_.grace);
+    if (!end) {
+      job->signal(SIGINT);
+      end = wait_to_end(*job);
+    }
+    if (killed(*end, "with " + fail_points))
+      return;
+  }
+  // Not on the way so far: some steps are only taken by a run to the end of its input.
+  const auto bounded = start(fail_points, true);
+  killed(wait_to_end(*bounded), "with " + fail_points + " to the end");
+}
+
+crash_outcome crash_run::behind_damage(const std::vector<std::string>& arms) {
+  return run([&] {
+    arm("complete.after_commit:4");
+    if (outcome_.kills != 1)
+      throw std::runtime_error("no fourth checkpoint was completed: there is nothing to damage");
+    damage_newest_checkpoint(world_.store());
+    for (const auto& a : arms)
+      arm(a);
+  });
+}
+
+crash_outcome crash_run::of_the_producer(const std::vector<std::string>& arms) {
+  return run([&] {
+    for (const auto& a : arms) {
+      feed();
+      const auto orders = maker_.next(settings_.chunk);
+      if (!world_.produce_killed(orders, a))
+        world_.produce(orders);
+      ++outcome_.kills;
     }
   });
 }
@@ -41,7 +70,7 @@ crash_outcome crash_run::at_random(unsigned kills) {
   return run([&] {
     for (unsigned i = 0; i < kills; ++i) {
       const auto job = start("", false);
-      const auto until = steady_clock::now() + milliseconds(std::uniform_int_distribution<int>(20, 1'500)(random_));
+      const auto until = steady_clock::now() + milliseconds(std::uniform_int_distribution<int>(20, static_cast<int>(settings_.life.count()))(random_));
       std::optional<process_end> end;
       for (auto now = steady_clock::now(); !end && now < until; now = steady_clock::now()) {
         feed();

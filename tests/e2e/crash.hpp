@@ -21,9 +21,11 @@ struct crash_settings {
   std::filesystem::path weir;              ///< The program.
   std::size_t orders = 12'000;             ///< How many a run reads, handed out while it runs.
   std::size_t chunk = 300;                 ///< How many at a time.
+  unsigned customers = 50;
   std::chrono::milliseconds pace{40};      ///< Between two chunks.
   std::chrono::milliseconds grace{800};    ///< Left to go on reading before it is stopped.
   std::chrono::milliseconds limit{90'000}; ///< A process that has not ended by then hangs.
+  std::chrono::milliseconds life{1'500};   ///< The longest that a process lives before a kill at random.
   std::string checkpoint_interval = "100ms";
 };
 
@@ -49,8 +51,14 @@ class crash_run {
   crash_outcome at_fail_points(const std::vector<std::string>& arms);
   /// Kills the job `kills` times after a random time each, then lets it read to the end and judges.
   crash_outcome at_random(unsigned kills);
+  /// Kills the job when a checkpoint is complete and not published, damages that checkpoint, and goes on as
+  /// at_fail_points: it has to go back to the checkpoint before.
+  crash_outcome behind_damage(const std::vector<std::string>& arms);
+  /// Kills who produces the orders at each fail point of `arms`, then lets the job read to the end and judges.
+  crash_outcome of_the_producer(const std::vector<std::string>& arms);
 
  private:
+  void arm(const std::string& fail_points);
   crash_outcome run(const std::function<void()>& disturb);
   std::unique_ptr<process> start(const std::string& fail_point, bool until_end);
   void feed();

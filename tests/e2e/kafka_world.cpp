@@ -95,6 +95,10 @@ class kafka_world : public world {
       fail("flushing orders", code);
   }
 
+  bool produce_killed(const std::vector<order_line>&, const std::string& fail_point) override {
+    throw std::runtime_error("orders come to Kafka from here, not from weir: nothing can be killed at " + fail_point);
+  }
+
   run_facts read() override {
     run_facts facts;
     facts.orders_topic = orders_;

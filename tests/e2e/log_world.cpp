@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <csignal>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
@@ -27,15 +28,25 @@ class log_world : public world {
   std::map<std::string, std::string> environment() const override { return {{"WEIR_DATA", (folder_ / "data").string()}}; }
 
   void produce(const std::vector<order_line>& orders) override {
-    const auto file = folder_ / "orders.jsonl";
-    {
-      std::ofstream out(file, std::ios::trunc);
-      for (const auto& o : orders)
-        out << o.json << '\n';
-      if (!out.flush())
-        throw std::runtime_error("cannot write " + file.string());
-    }
-    weir({"log", "produce", log_.string(), "orders", "--key", "customer"}, file, {});
+    weir({"log", "produce", log_.string(), "orders", "--key", "customer"}, write(orders), {});
+  }
+
+  bool produce_killed(const std::vector<order_line>& orders, const std::string& fail_point) override {
+    const auto before = consume("orders").size();
+    process producer({.command = {weir_.string(), "log", "produce", log_.string(), "orders", "--key", "customer"},
+                      .environment = {{"WEIR_FAIL_POINT", fail_point}},
+                      .directory = {},
+                      .input = write(orders),
+                      .output = {},
+                      .errors = folder_ / "log.err"});
+    const auto end = producer.wait(std::chrono::minutes(1));
+    if (!end || end->signal != SIGKILL)
+      throw std::runtime_error("weir log produce was not killed at " + fail_point);
+    const auto added = consume("orders").size() - before;
+    if (added != 0 && added != orders.size())
+      throw std::runtime_error("weir log produce, killed at " + fail_point + ", left " + std::to_string(added) + " of " +
+                               std::to_string(orders.size()) + " orders of one batch");
+    return added != 0;
   }
 
   run_facts read() override {
@@ -50,6 +61,16 @@ class log_world : public world {
   void clean_up() override {}
 
  private:
+  fs::path write(const std::vector<order_line>& orders) const {
+    auto file = folder_ / "orders.jsonl";
+    std::ofstream out(file, std::ios::trunc);
+    for (const auto& o : orders)
+      out << o.json << '\n';
+    if (!out.flush())
+      throw std::runtime_error("cannot write " + file.string());
+    return file;
+  }
+
   void weir(std::vector<std::string> arguments, const fs::path& input, const fs::path& output) {
     arguments.insert(arguments.begin(), weir_.string());
     run_to_end({.command = std::move(arguments),

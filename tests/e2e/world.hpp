@@ -20,8 +20,13 @@ class world {
   [[nodiscard]] virtual std::map<std::string, std::string> environment() const = 0;
   /// Appends to the orders; returns when they are there.
   virtual void produce(const std::vector<order_line>& orders) = 0;
+  /// The same, by `weir log produce` that is killed at `fail_point`: all of the orders are there, or none of them. Returns
+  /// whether they are. Throws std::runtime_error if it is not killed or if a part of them is there.
+  virtual bool produce_killed(const std::vector<order_line>& orders, const std::string& fail_point) = 0;
   /// Input and output as a read_committed reader sees them, and the partitions with an open transaction.
   virtual run_facts read() = 0;
+  /// The folder of the job's store.
+  [[nodiscard]] std::filesystem::path store() const;
   /// Takes away what the run left.
   virtual void clean_up() = 0;
 };
@@ -36,5 +41,9 @@ std::unique_ptr<world> make_kafka_world(const std::string& brokers, const std::f
 
 /// How many partitions the orders have.
 inline constexpr std::int32_t order_partitions = 4;
+
+inline std::filesystem::path world::store() const {
+  return std::filesystem::path(environment().at("WEIR_DATA")) / "store/order-totals";
+}
 
 } // namespace weir::e2e
