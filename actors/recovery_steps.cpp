@@ -197,9 +197,9 @@ result<> recovery_steps::claim(attempt_connections& c, const recovery_plan& plan
     for (auto& claim : plan.claims) {
       if (claim.id != id)
         continue;
-      auto mark = claim.mark;
-      mark.lineage = store_.lineage();
-      WEIR_TRY(c.publisher->publish_marker(i, mark));
+      auto mine = claim;
+      mine.mark.lineage = store_.lineage();
+      WEIR_TRY(c.publisher->claim(i, mine));
     }
     WEIR_TRY(hit(fail_point::recovery_marker_zero));
     if (std::find(marked.begin(), marked.end(), id) == marked.end()) {

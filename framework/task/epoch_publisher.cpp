@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <weir/checkpoint/recovery.hpp>
 #include <weir/core/fail_point.hpp>
 #include <weir/storage/job_store.hpp>
 #include <weir/task/epoch_publisher.hpp>
@@ -45,9 +44,9 @@ result<> epoch_publisher::fence() {
 
 result<std::optional<marker>> epoch_publisher::read_marker(std::size_t slot) { return publishers_[slot]->read_marker(); }
 
-result<> epoch_publisher::publish_marker(std::size_t slot, const marker& m) {
+result<> epoch_publisher::claim(std::size_t slot, const recovery_plan::claim& c) {
   for (unsigned attempts = 1;; ++attempts) {
-    auto report = publishers_[slot]->commit(m);
+    auto report = publishers_[slot]->commit(c.mark);
     auto step = decide_publish(report.outcome, attempts);
     if (step == publish_step::record_published)
       return success();
@@ -58,14 +57,15 @@ result<> epoch_publisher::publish_marker(std::size_t slot, const marker& m) {
     log_.warning("the marker is not written yet, trying again", {{"id", slots_[slot].id}, {"cause", report.cause.message}});
     if (options_.wait(pause_after(attempts)))
       return error{errc::cancelled, "stopped before the marker was written"};
-    if (step != publish_step::reopen_and_look)
-      continue;
+    // Whatever the failure was: with a new producer the place of the id must be looked at anew before it is claimed.
     WEIR_TRY(open(slot));
     WEIR_ASSIGN(auto found, publishers_[slot]->read_marker());
-    if (found && *found == m)
+    WEIR_ASSIGN(auto next, after_claim_look(c, found));
+    if (next == claim_step::claimed)
       return success();
-    if (found && found->lineage == m.lineage && found->incarnation > m.incarnation)
-      return error{errc::fenced, "another process has taken over '" + slots_[slot].id + "'"};
+    if (next == claim_step::decide_again)
+      return error{errc::unavailable, "an earlier process of this job published under '" + slots_[slot].id +
+                                          "' while it was being taken over; reading its marker again"};
   }
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <vector>
+#include <weir/checkpoint/recovery.hpp>
 #include <weir/checkpoint/types.hpp>
 #include <weir/connectors/connector.hpp>
 #include <weir/core/logger.hpp>
@@ -42,8 +43,9 @@ class epoch_publisher {
   result<std::optional<marker>> read_marker(std::size_t slot);
   /// The identity that markers carry from now on.
   void identify(lineage_id lineage, std::uint64_t incarnation);
-  /// Publishes nothing but this marker, until the outcome is known.
-  result<> publish_marker(std::size_t slot, const marker& m);
+  /// Publishes nothing but the claim's marker, until the outcome is known. Errors: unavailable when somebody published in
+  /// between: what recovery read no longer holds, so it must begin anew; fenced; cancelled.
+  result<> claim(std::size_t slot, const recovery_plan::claim& c);
 
   /// Publishes epochs in ascending order, skipping records of the first epoch that a slot published already (`done`: slot ->
   /// ordinal). On return without error all is visible. Errors: fenced (terminal), not_found or not_authorized (topic or

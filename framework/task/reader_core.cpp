@@ -135,7 +135,9 @@ void reader_core::consume(const record_view& record) {
     position_.last.emplace();
   position_.last->offset = record.offset;
   position_.last->time_us = record.time.us;
-  keep_bytes(record, last_bytes_);
+  // Only the last record of a poll can be the last before a barrier.
+  if (record.following < 0 || (parts_.stop && record.following >= *parts_.stop))
+    keep_bytes(record, last_bytes_);
 }
 
 result<> reader_core::check_last(const record_view& record) {
