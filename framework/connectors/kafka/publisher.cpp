@@ -136,6 +136,8 @@ result<std::optional<marker>> kafka_publisher::read_marker() {
                          config_.transaction_timeout - std::min(config_.transaction_timeout / 4, config_.request_timeout), log_);
   if (!r)
     return r.err().in(where());
+  marker_known_ = true;
+  marker_ = *r;
   return r;
 }
 
@@ -169,13 +171,30 @@ publish_report kafka_publisher::ensure_open() {
   }
   if (!fenced_once_)
     return {publish_outcome::retriable, 0, {errc::invalid_argument, where() + ": publishing before fencing"}};
+  if (auto r = replace(); r.outcome != publish_outcome::done)
+    return r;
+  return begin();
+}
+
+publish_report kafka_publisher::replace() {
   if (auto r = fence(); !r) {
     auto outcome = r.err().code == errc::fenced           ? publish_outcome::fenced
                    : r.err().code == errc::not_authorized ? publish_outcome::gone
                                                           : publish_outcome::retriable;
     return {outcome, 0, r.err()};
   }
-  return begin();
+  if (!marker_known_)
+    return {};
+  // The new producer fenced whoever had taken the id over since ours was made: only the marker tells whether somebody had.
+  auto before = marker_;
+  auto now = read_marker();
+  if (!now) {
+    state_ = state::unfenced;
+    return {publish_outcome::retriable, 0, now.err()};
+  }
+  if (*now != before)
+    return end(state::unknown, publish_outcome::unknown, where() + ": another process published under this id meanwhile");
+  return {};
 }
 
 publish_report kafka_publisher::begin() {
@@ -268,9 +287,12 @@ publish_report kafka_publisher::commit(const marker& m) {
   if (auto r = hit(fail_point::kafka_publish_before_commit); !r)
     return fail(local_failure(RD_KAFKA_RESP_ERR__FAIL, r.err().message));
   auto report = commit_transaction();
-  if (report.outcome == publish_outcome::done)
+  if (report.outcome == publish_outcome::done) {
+    marker_known_ = true;
+    marker_ = m;
     if (auto r = hit(fail_point::kafka_publish_after_commit); !r)
       return end(state::unknown, publish_outcome::unknown, r.err().message);
+  }
   return report;
 }
 

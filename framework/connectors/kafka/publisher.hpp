@@ -76,6 +76,8 @@ class kafka_publisher final : public transactional_publisher {
   call_outcome guarded(Call call, std::chrono::milliseconds limit);
   [[nodiscard]] result<> init_transactions();
   [[nodiscard]] publish_report ensure_open();
+  /// A new producer in place of the present one, if nobody published under the id meanwhile.
+  [[nodiscard]] publish_report replace();
   [[nodiscard]] publish_report begin();
   [[nodiscard]] call_outcome produce(const output_record& r, std::size_t index);
   [[nodiscard]] rd_kafka_topic_t* handle_of(std::string_view topic);
@@ -102,8 +104,10 @@ class kafka_publisher final : public transactional_publisher {
   std::map<std::string, topic_ptr, std::less<>> handles_; // Destroyed before the producer they belong to.
   state state_ = state::unfenced;
   bool fenced_once_ = false;
-  std::size_t batch_bytes_ = 0; ///< Of the producer; 0: none was made.
-  bool isolating_ = false;      ///< Every record in a batch of its own, to see which one is refused.
+  bool marker_known_ = false;    ///< `marker_` is what a reader would find, as far as we know.
+  std::optional<marker> marker_; ///< Last read, or committed by us.
+  std::size_t batch_bytes_ = 0;  ///< Of the producer; 0: none was made.
+  bool isolating_ = false;       ///< Every record in a batch of its own, to see which one is refused.
   bool replace_producer_ = false;
   std::vector<sent> sent_;
   std::vector<std::string> topics_; ///< Of the open transaction; `sent::topic` is the index.
