@@ -1,6 +1,8 @@
 # Shared by the scripts of this folder; sourced, never run. The caller has set -euo pipefail.
 
 weir_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Objects in the compiler's cache serve every checkout of this tree, wherever it lies.
+export CCACHE_BASEDIR=$weir_root CCACHE_NOHASHDIR=1
 weir_cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/weir
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
