@@ -58,7 +58,7 @@ struct executor {
     m.number = a.checkpoint;
     m.incarnation = s.options.incarnation;
     m.completed_at_us = system_clock().now().us;
-    m.ended = a.ended && a.final_barrier;
+    m.ended = a.ended;
     m.plan_fingerprint = s.options.plan_fingerprint;
     m.job_state = s.options.job_state;
     m.contributions = a.contributions;
@@ -76,7 +76,8 @@ struct executor {
     for (auto& t : s.audience.tasks)
       self->send(t, m);
     self->send(s.audience.publisher, m);
-    if (a.final_barrier)
+    // Behind the end of all inputs no further checkpoint follows, whether this one was asked to be the last or not.
+    if (a.final_barrier || a.ended)
       self->send(s.options.supervisor, msg::drained{a.checkpoint, a.ended});
   }
   void operator()(const checkpoint_coordinator::announce_closed& a) const {
