@@ -32,6 +32,7 @@ struct process_options {
   std::int64_t freeze_after = -1;
   int frozen_when_unknown_percent = 0;  ///< Frozen before it looks up what became of a publish.
   std::int64_t stop_at = -1;       ///< Time of a request to stop.
+  std::int64_t snapshot_fails_in_million = 15'000;
   std::int64_t lost_in_million = 10'000;  ///< Requests to the broker that get lost, and as many answers.
   /// Killed soon after a checkpoint is complete, before the next one hides what was wrong with it.
   int killed_behind_complete_percent = 0;
@@ -68,6 +69,7 @@ class process : public std::enable_shared_from_this<process> {
   void on_activity();
   void on_cancelled() { cancelled_ = true; }
   void on_unknown();
+  [[nodiscard]] std::int64_t snapshot_fails_in_million() const { return options_.snapshot_fails_in_million; }
   [[nodiscard]] std::int64_t lost_in_million() const { return options_.lost_in_million; }
 
  private:

@@ -12,8 +12,10 @@ void publisher::request(at_broker what, answer timed_out) {
   auto generation = ++generation_;
   auto& w = process_->in();
   process_->after(actor::publisher, patience, [this, generation, timed_out = std::move(timed_out)] {
-    if (generation == generation_)
-      timed_out();
+    if (generation != generation_)
+      return;
+    ++generation_;  // The answer may still come.
+    timed_out();
   });
   if (w.fault(process_->lost_in_million()))
     return;

@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::int64_t calm_at = 20'000;
 constexpr std::int64_t input_span = 4'000;
-constexpr std::int64_t long_span = 10'000;
-constexpr std::int64_t dense_percent = 15;
+constexpr std::int64_t long_span = 8'000;
+constexpr std::int64_t dense_percent = 30;
 constexpr std::uint64_t most_events = 400'000;
 
 /// What an operator and a supervisor do around the processes: start again, take over a frozen one's store, choose.
@@ -19,7 +19,7 @@ class scenario {
     auto keys = 3 + world_.below(6);
     // Now and then a lot of input: then there is something on every channel at every moment.
     auto dense = world_.chance(dense_percent);
-    auto records = dense ? 300 + world_.below(500) : 20 + world_.below(60);
+    auto records = dense ? 300 + world_.below(400) : 20 + world_.below(60);
     auto span = dense ? long_span : input_span;
     input_.resize(static_cast<std::size_t>(1 + world_.below(3)));
     for (int i = 0; i < records; ++i) {
@@ -29,7 +29,7 @@ class scenario {
       auto from = partition.empty() ? 0 : partition.back().available;
       partition.push_back({{i, key, 0, 0}, from + world_.below(2 * span / records)});
     }
-    first_tasks_ = static_cast<std::size_t>(1 + world_.below(3));
+    first_tasks_ = static_cast<std::size_t>(1 + world_.below(4));
     second_tasks_ = static_cast<std::size_t>(1 + world_.below(2));
   }
 
@@ -68,6 +68,7 @@ class scenario {
     o.checkpoint.timeout = duration{100 + world_.below(600)};
     o.checkpoint.tolerated_failures = world_.chance(20) ? 1 : 1'000;
     o.slow_links_percent = static_cast<int>(world_.below(50));
+    o.snapshot_fails_in_million = world_.chance(70) ? 15'000 : 100'000;
     o.lost_in_million = world_.chance(70) ? 10'000 : world_.chance(70) ? 80'000 : 300'000;
     if (world_.chance(60))
       o.crash_after = 1 + world_.below(1'500);

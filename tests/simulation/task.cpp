@@ -165,7 +165,7 @@ void task::freeze(std::uint64_t checkpoint, bool final_barrier) {
   stage_changes();
   for (const auto& to : outputs)
     process_->send_frame(actor_, to, {frame::kind::barrier, {}, checkpoint, final_barrier});
-  if (process_->in().fault(15'000)) {
+  if (process_->in().fault(process_->snapshot_fails_in_million())) {
     process_->in().probe("snapshot failed");
     process_->send(actor_, actor::coordinator, [p = process_, checkpoint, who = who_] { p->on_declined(checkpoint, who); });
     return;
