@@ -70,7 +70,8 @@ crash_outcome crash_run::at_random(unsigned kills) {
   return run([&] {
     for (unsigned i = 0; i < kills; ++i) {
       const auto job = start("", false);
-      const auto until = steady_clock::now() + milliseconds(std::uniform_int_distribution<int>(20, static_cast<int>(settings_.life.count()))(random_));
+      const auto until = steady_clock::now() +
+                         milliseconds(std::uniform_int_distribution<int>(20, static_cast<int>(settings_.life.count()))(random_));
       std::optional<process_end> end;
       for (auto now = steady_clock::now(); !end && now < until; now = steady_clock::now()) {
         feed();

@@ -18,9 +18,9 @@
 namespace weir::e2e {
 
 struct crash_settings {
-  std::filesystem::path weir;              ///< The program.
-  std::size_t orders = 12'000;             ///< How many a run reads, handed out while it runs.
-  std::size_t chunk = 300;                 ///< How many at a time.
+  std::filesystem::path weir;  ///< The program.
+  std::size_t orders = 12'000; ///< How many a run reads, handed out while it runs.
+  std::size_t chunk = 300;     ///< How many at a time.
   unsigned customers = 50;
   std::chrono::milliseconds pace{40};      ///< Between two chunks.
   std::chrono::milliseconds grace{800};    ///< Left to go on reading before it is stopped.

@@ -148,6 +148,7 @@ class kafka_world : public world {
                                            {"enable.auto.commit", "false"},
                                            {"auto.offset.reset", "error"},
                                            {"enable.partition.eof", "true"},
+                                           {"fetch.wait.max.ms", "20"},
                                            {"check.crcs", "true"}});
   }
 
