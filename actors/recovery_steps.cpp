@@ -185,8 +185,15 @@ result<recovery_plan> recovery_steps::decide(attempt_connections& c) {
   if (!c.publisher)
     return plan;
   WEIR_TRY(claim(c, plan, marked));
-  if (plan.publish_marker_zero && !facts.published)
-    WEIR_TRY(store_.set_published({store_.lineage(), store_.incarnation(), 0, all_records}));
+  if (plan.publish_marker_zero && (!facts.published || plan.start_new_lineage)) {
+    // The lowest place any id stands at: what lies above it for the others, their own markers know.
+    auto mark = plan.claims.front().mark;
+    for (auto& other : plan.claims)
+      if (std::pair(other.mark.checkpoint, other.mark.ordinal) < std::pair(mark.checkpoint, mark.ordinal))
+        mark = other.mark;
+    mark.lineage = store_.lineage();
+    WEIR_TRY(store_.set_published(mark));
+  }
   return plan;
 }
 
