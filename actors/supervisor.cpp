@@ -201,6 +201,10 @@ class supervisor {
             settle();
           },
           [&](const caf::down_msg& m) {
+            // That of an earlier attempt's actor may come late.
+            auto all = actors.all();
+            if (std::none_of(all.begin(), all.end(), [&m](const caf::actor& a) { return a.address() == m.source; }))
+              return;
             end.cause = error{errc::internal, "an actor of the job ended by itself: " + self_->system().render(m.reason)};
           },
           caf::after(std::chrono::milliseconds(200)) >>
@@ -257,20 +261,17 @@ class supervisor {
     options_.shared->end_attempt(true);
     for (auto& a : all)
       self_->send_exit(a, caf::exit_reason::user_shutdown);
-    auto left = all.size();
     actors = {};
-    while (left > 0) {
-      for (auto& a : all) {
-        if (a)
-          self_->wait_for(a);
-        a = nullptr;
-        --left;
-      }
+    for (auto& a : all) {
+      self_->wait_for(a);
+      a = nullptr;
     }
-    // What they said last is of no interest to the next attempt.
+    // What they said is of no interest to the next attempt. All of it is here: they are down.
     auto empty = false;
     while (!empty)
-      self_->receive([](const caf::message&) {}, caf::after(std::chrono::seconds(0)) >> [&] { empty = true; });
+      self_->receive(
+          caf::others >> [](caf::message_view&) -> caf::result<caf::message> { return caf::message{}; },
+          caf::after(std::chrono::seconds(0)) >> [&] { empty = true; });
   }
 
   static constexpr duration partition_interval = std::chrono::seconds(30);
