@@ -66,10 +66,13 @@ struct count_and_watch : weir::process_function<std::string, event, std::string>
     auto n = seen.get(ctx) + 1;
     seen.set(ctx, n);
     ctx.emit(e.name + "#" + std::to_string(n));
-    if (auto old = due.find(ctx))
+    // The order between the topics is open, so the latest time counts and not the last.
+    auto old = due.find(ctx);
+    auto next = std::max(e.at + 30s, old.value_or(e.at));
+    if (old)
       ctx.erase_timer(*old);
-    due.set(ctx, e.at + 30s);
-    ctx.set_timer(e.at + 30s);
+    due.set(ctx, next);
+    ctx.set_timer(next);
     if (e.number % 2 != 0)
       ctx.side(odd, e);
   }
