@@ -40,8 +40,6 @@ namespace {
 void bound_arenas() {
   auto cores = std::max(1u, std::thread::hardware_concurrency());
   ::mallopt(M_ARENA_MAX, static_cast<int>(std::clamp(cores / 2, 2u, 8u)));
-  ::mallopt(M_TRIM_THRESHOLD, 256 << 10);
-  ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
 }
 
 } // namespace
