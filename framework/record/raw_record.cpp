@@ -27,7 +27,7 @@ bool unpack_headers(std::string_view packed, header_list& headers) {
 
 header_list headers_view::unpack() const {
   header_list headers;
-  unpack_headers(packed_, headers);
+  unpack_headers(packed(), headers);
   return headers;
 }
 

@@ -14,14 +14,27 @@ namespace weir {
 /// (string). Order and duplicates are kept. An empty block means no headers.
 class headers_view {
  public:
+  /// Packs the headers of one record when somebody asks for them: most jobs never look.
+  class source {
+   public:
+    /// The packed headers; valid as long as the record.
+    virtual std::string_view packed() = 0;
+
+   protected:
+    ~source() = default;
+  };
+
   headers_view() = default;
   explicit headers_view(std::string_view packed) : packed_(packed) {}
-  [[nodiscard]] std::string_view packed() const { return packed_; }
+  /// `from` outlives the view and belongs to its thread.
+  explicit headers_view(source& from) : from_(&from) {}
+  [[nodiscard]] std::string_view packed() const { return from_ == nullptr ? packed_ : from_->packed(); }
   /// Empty also for bytes of another form: `unpack_headers` tells them apart.
   [[nodiscard]] std::vector<std::pair<std::string, std::optional<std::string>>> unpack() const;
 
  private:
   std::string_view packed_;
+  source* from_ = nullptr;
 };
 
 using header_list = std::vector<std::pair<std::string, std::optional<std::string>>>;
@@ -38,6 +51,7 @@ struct record_view {
   timestamp time; ///< The topic's own time stamp.
   std::int32_t partition = -1;
   std::int64_t offset = -1;
+  std::int64_t following = -1; ///< Offset of the record that the same poll hands out next; -1 = none, or not known.
 };
 
 /// A record with its bytes, as a user type: for pass-through topics, late records and dead letters.

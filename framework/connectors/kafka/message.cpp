@@ -1,10 +1,11 @@
+#include <utility>
 #include <weir/connectors/kafka/message.hpp>
 #include <weir/core/result.hpp>
 #include <weir/record/bytes.hpp>
 
 namespace weir::kafka {
 
-record_view view_of(const rd_kafka_message_t& m, std::string& headers) {
+record_view view_of(const rd_kafka_message_t& m, message_headers& headers) {
   record_view v;
   if (m.key)
     v.key = std::string_view(static_cast<const char*>(m.key), m.key_len);
@@ -16,10 +17,16 @@ record_view view_of(const rd_kafka_message_t& m, std::string& headers) {
     v.time = timestamp::from_ms(ms);
   v.partition = m.partition;
   v.offset = m.offset;
-  headers.clear();
+  headers.of(m);
+  v.headers = headers_view(headers);
+  return v;
+}
+
+std::string_view message_headers::packed() {
+  const auto* m = std::exchange(message_, nullptr);
   rd_kafka_headers_t* h = nullptr;
-  if (rd_kafka_message_headers(&m, &h) == RD_KAFKA_RESP_ERR_NO_ERROR && h) {
-    byte_writer out(headers);
+  if (m && rd_kafka_message_headers(m, &h) == RD_KAFKA_RESP_ERR_NO_ERROR && h) {
+    byte_writer out(packed_);
     out.varint(rd_kafka_header_cnt(h));
     const char* name = nullptr;
     const void* value = nullptr;
@@ -31,8 +38,7 @@ record_view view_of(const rd_kafka_message_t& m, std::string& headers) {
         out.string(std::string_view(static_cast<const char*>(value), size));
     }
   }
-  v.headers = headers_view(headers);
-  return v;
+  return packed_;
 }
 
 result<headers_ptr> to_headers(std::string_view packed) {

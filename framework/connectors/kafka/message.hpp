@@ -6,9 +6,24 @@
 
 namespace weir::kafka {
 
-/// Views a message of librdkafka as a record; `headers` is filled with the packed headers. The view lives as long as
-/// both. A topic without time stamps (format before 0.10) gives time 0.
-[[nodiscard]] record_view view_of(const rd_kafka_message_t& m, std::string& headers);
+/// The headers of a message, packed at the first look: librdkafka allocates a buffer to find out that there are none.
+class message_headers final : public headers_view::source {
+ public:
+  /// Begins with the next message, which lives until the following call or the last look.
+  void of(const rd_kafka_message_t& m) {
+    message_ = &m;
+    packed_.clear();
+  }
+  std::string_view packed() override;
+
+ private:
+  const rd_kafka_message_t* message_ = nullptr; ///< Null: packed already.
+  std::string packed_;
+};
+
+/// Views a message of librdkafka as a record. The view lives as long as both. A topic without time stamps (format before
+/// 0.10) gives time 0.
+[[nodiscard]] record_view view_of(const rd_kafka_message_t& m, message_headers& headers);
 
 /// librdkafka's form of packed headers; null for none. Errors: decode_failed.
 [[nodiscard]] result<headers_ptr> to_headers(std::string_view packed);

@@ -1,7 +1,6 @@
 #include <xxhash.h>
 #include <algorithm>
 #include <weir/connectors/kafka/errors.hpp>
-#include <weir/connectors/kafka/message.hpp>
 #include <weir/connectors/kafka/partition_reader.hpp>
 
 namespace weir::kafka {
@@ -57,9 +56,10 @@ result<poll_result> kafka_partition_reader::poll(std::size_t max_records, std::s
   r.next_offset = next_;
   if (!feed_->queue)
     return r;
-  max_records = std::max<std::size_t>(1, max_records);
-  while (!failed_ && r.records < max_records && (r.records == 0 || r.bytes < max_bytes)) {
-    if (begin_ == end_ && !refill(max_records - r.records))
+  max_records_ = std::max<std::size_t>(1, max_records);
+  max_bytes_ = max_bytes;
+  while (!failed_ && r.records < max_records_ && (r.records == 0 || r.bytes < max_bytes_)) {
+    if (begin_ == end_ && !refill(max_records_ - r.records))
       break;
     // Only the last of a batch can be the last handed out before a second delivery.
     bool remember = end_ - begin_ <= recent_records::capacity;
@@ -91,6 +91,12 @@ result<poll_result> kafka_partition_reader::poll(std::size_t max_records, std::s
   in_trouble_ = t.has_value();
   r.at_end = !r.more && eof_at_ == next_ && !t && high_watermark() == next_;
   return r;
+}
+
+std::int64_t kafka_partition_reader::following(std::int64_t offset) const {
+  if (begin_ == end_ || batch_[begin_]->err != RD_KAFKA_RESP_ERR_NO_ERROR || batch_[begin_]->offset <= offset)
+    return -1;
+  return batch_[begin_]->offset;
 }
 
 bool kafka_partition_reader::take(const rd_kafka_message_t& m, bool remember, poll_result& r, record_consumer& out) {
@@ -125,10 +131,12 @@ bool kafka_partition_reader::take_record(const rd_kafka_message_t& m, bool remem
   next_ = m.offset + 1;
   if (remember)
     recent_.add(m.offset, fingerprint_of(v));
-  auto bytes = m.len + m.key_len + headers_.size();
+  auto bytes = m.len + m.key_len;
   ++r.records;
   r.bytes += bytes;
   mean_bytes_ = (mean_bytes_ * 15 + bytes) / 16;
+  if (r.records < max_records_ && r.bytes < max_bytes_)
+    v.following = following(m.offset);
   out.consume(v);
   return true;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 #include <weir/connectors/connector.hpp>
 #include <weir/connectors/kafka/feed.hpp>
+#include <weir/connectors/kafka/message.hpp>
 
 namespace weir::kafka {
 
@@ -55,6 +56,8 @@ class kafka_partition_reader final : public partition_reader {
   /// Takes one message; false = an error was kept for the next poll.
   bool take(const rd_kafka_message_t& m, bool remember, poll_result& r, record_consumer& out);
   bool take_record(const rd_kafka_message_t& m, bool remember, poll_result& r, record_consumer& out);
+  /// Offset of the record that is sure to be handed out after the one at `offset`, limits permitting; -1 if none is known.
+  [[nodiscard]] std::int64_t following(std::int64_t offset) const;
   void take_error(rd_kafka_resp_err_t err, const std::string& text);
   void watch_queue(std::size_t left);
   [[nodiscard]] std::int64_t high_watermark() const;
@@ -64,9 +67,11 @@ class kafka_partition_reader final : public partition_reader {
   std::array<rd_kafka_message_t*, batch_capacity> batch_{};
   std::size_t begin_ = 0; ///< batch_[begin_, end_) is popped but not handed out.
   std::size_t end_ = 0;
+  std::size_t max_records_ = 1; ///< Limits of the present poll.
+  std::size_t max_bytes_ = 0;
   std::int64_t next_;
   std::int64_t eof_at_ = -1; ///< Position of the newest end-of-partition report.
-  std::string headers_;
+  message_headers headers_;
   recent_records recent_;
   client::queue_error queue_error_; ///< Came with the batch, counts behind it.
   std::optional<error> failed_;     ///< For good.
