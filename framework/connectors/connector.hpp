@@ -129,6 +129,13 @@ class direct_producer {
   virtual result<bool> send(const output_record& r) = 0;
   /// Everything sent so far is acknowledged: true. Not yet: false (poll again after wake). An error: a record failed.
   virtual result<bool> flushed() = 0;
+  /// Marks the end of what was sent so far; marks rise.
+  virtual std::uint64_t sent_mark() { return 0; }
+  /// Like flushed, for what was sent before the mark: what is sent meanwhile does not delay it.
+  virtual result<bool> flushed_through(std::uint64_t mark) {
+    static_cast<void>(mark);
+    return flushed();
+  }
 };
 
 class sink_connection {

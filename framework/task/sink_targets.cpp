@@ -74,17 +74,26 @@ result<> direct_sink::retry() {
     if (!*sent)
       return success();
     waiting_.pop_front();
+    if (before_barrier_ > 0 && --before_barrier_ == 0)
+      mark_ = producer_->sent_mark();
   }
   return success();
 }
 
+void direct_sink::at_barrier() {
+  before_barrier_ = waiting_.size();
+  mark_.reset();
+  if (before_barrier_ == 0)
+    mark_ = producer_->sent_mark();
+}
+
 result<bool> direct_sink::seal() {
   WEIR_TRY(retry());
-  if (!waiting_.empty())
+  if (!mark_)
     return false;
   if (!wait_)
     return true;
-  return producer_->flushed();
+  return producer_->flushed_through(*mark_);
 }
 
 } // namespace weir

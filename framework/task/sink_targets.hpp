@@ -17,7 +17,9 @@ struct destination {
 /// The end of a sink chain with its behaviour at a barrier. Only the owning task's thread.
 class epoch_sink : public sink_target {
  public:
-  /// Everything written since the last barrier is handed over or acknowledged: true. False: ask again after a wake-up.
+  /// A barrier is here: what `seal` is asked about ends now, what is written from here on belongs to the next epoch.
+  virtual void at_barrier() {}
+  /// Everything written before the last barrier is handed over or acknowledged: true. False: ask again after a wake-up.
   virtual result<bool> seal() = 0;
   /// False while no more records should come; those that still come are kept.
   [[nodiscard]] virtual bool accepting() = 0;
@@ -52,6 +54,7 @@ class direct_sink final : public epoch_sink {
   direct_sink(destination to, std::unique_ptr<direct_producer> producer, bool wait_for_acknowledgement)
       : to_(std::move(to)), producer_(std::move(producer)), wait_(wait_for_acknowledgement) {}
   result<> write(const encoded_record& r) override;
+  void at_barrier() override;
   result<bool> seal() override;
   [[nodiscard]] bool accepting() override { return !failed_ && waiting_.empty(); }
   [[nodiscard]] std::uint64_t records() const override { return records_; }
@@ -70,6 +73,8 @@ class direct_sink final : public epoch_sink {
   bool wait_;
   bool failed_ = false;
   std::deque<kept> waiting_;
+  std::size_t before_barrier_ = 0;    ///< As many of `waiting_` were written before the barrier.
+  std::optional<std::uint64_t> mark_; ///< Of the last barrier, once all before it is sent.
   std::uint64_t records_ = 0;
 };
 

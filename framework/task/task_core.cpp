@@ -187,6 +187,8 @@ result<> task_core::take_snapshot(std::uint64_t checkpoint, bool final_barrier) 
   s.inline_state = before_end_ ? *before_end_ : save();
   if (parts_.state)
     freeze_of_[checkpoint] = parts_.state->freeze();
+  if (parts_.sink)
+    parts_.sink->at_barrier();
   if (auto* o = outbox()) {
     WEIR_TRY(o->seal());
     WEIR_TRY(hit(fail_point::sink_sealed));

@@ -27,22 +27,44 @@ result<std::unique_ptr<direct_producer>> kafka_direct::open(const kafka_config& 
 
 kafka_direct::~kafka_direct() { producer_->set_hooks({}); }
 
+void kafka_direct::progress::sent(std::uint64_t generation) {
+  ++open;
+  std::lock_guard lock(mutex);
+  ++open_of[generation];
+}
+
+void kafka_direct::progress::acknowledged(std::uint64_t generation) {
+  auto it = open_of.find(generation);
+  if (--it->second == 0)
+    open_of.erase(it);
+}
+
 void kafka_direct::progress::take(rd_kafka_event_t* event) {
   std::int64_t n = 0;
-  while (const auto* m = rd_kafka_event_message_next(event)) {
-    ++n;
-    if (!m->err)
-      continue;
+  auto reached = false;
+  {
     std::lock_guard lock(mutex);
-    if (!failed)
-      failed = make_error(m->err, "connection '" + connection + "': a record for partition " + std::to_string(m->partition) +
-                                      " of topic '" + rd_kafka_topic_name(m->rkt) + "' was not written");
-    any_failed = true;
+    while (const auto* m = rd_kafka_event_message_next(event)) {
+      ++n;
+      acknowledged(reinterpret_cast<std::uintptr_t>(m->_private));
+      if (!m->err)
+        continue;
+      if (!failed)
+        failed = make_error(m->err, "connection '" + connection + "': a record for partition " + std::to_string(m->partition) +
+                                        " of topic '" + rd_kafka_topic_name(m->rkt) + "' was not written");
+      any_failed = true;
+    }
+    if (wanted && (any_failed || none_open_through(*wanted))) {
+      wanted.reset();
+      reached = true;
+    }
   }
   auto left = open.fetch_sub(n) - n;
   auto limit = wake_below.load();
   // Whoever sets the limit looks at `open` again afterwards, so a wake-up cannot fall between.
   if (limit > 0 && (left < limit || any_failed) && wake_below.exchange(0) > 0)
+    reached = true;
+  if (reached)
     wake();
 }
 
@@ -68,11 +90,15 @@ result<bool> kafka_direct::send(const output_record& r) {
   auto* topic = handle_of(r.topic);
   if (!topic)
     return {errc::invalid_argument, "'" + std::string(r.topic) + "' cannot be the name of a topic"};
-  auto open = ++progress_->open;
-  auto o = enqueue(producer_->get(), topic, r, nullptr);
+  progress_->sent(generation_);
+  auto o = enqueue(producer_->get(), topic, r, reinterpret_cast<void*>(static_cast<std::uintptr_t>(generation_)));
   if (o.ok())
     return true;
-  --progress_->open;
+  {
+    std::lock_guard lock(progress_->mutex);
+    progress_->acknowledged(generation_);
+  }
+  auto open = progress_->open--;
   if (o.err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
     return {code_of(o.err), "connection '" + progress_->connection + "', topic '" + std::string(r.topic) + "': " + o.text};
   auto half = std::max<std::int64_t>(1, open / 2);
@@ -93,6 +119,16 @@ result<bool> kafka_direct::flushed() {
   if (auto e = failure())
     return *e;
   return true;
+}
+
+result<bool> kafka_direct::flushed_through(std::uint64_t mark) {
+  std::lock_guard lock(progress_->mutex);
+  if (progress_->failed)
+    return *progress_->failed;
+  if (progress_->none_open_through(mark))
+    return true;
+  progress_->wanted = mark;
+  return false;
 }
 
 } // namespace weir::kafka

@@ -23,6 +23,8 @@ class kafka_direct final : public direct_producer {
 
   result<bool> send(const output_record& r) override;
   result<bool> flushed() override;
+  std::uint64_t sent_mark() override { return generation_++; }
+  result<bool> flushed_through(std::uint64_t mark) override;
 
  private:
   /// Shared with the background thread.
@@ -34,7 +36,15 @@ class kafka_direct final : public direct_producer {
     std::atomic<bool> any_failed{false};
     std::mutex mutex;
     std::optional<error> failed;
+    std::map<std::uint64_t, std::int64_t> open_of; ///< Generation -> sent, not acknowledged; never 0.
+    std::optional<std::uint64_t> wanted;           ///< Call wake when no generation up to it is open.
     void take(rd_kafka_event_t* event);
+    void sent(std::uint64_t generation);
+    /// With `mutex` held.
+    void acknowledged(std::uint64_t generation);
+    [[nodiscard]] bool none_open_through(std::uint64_t generation) const {
+      return open_of.empty() || open_of.begin()->first > generation;
+    }
   };
   kafka_direct(std::shared_ptr<client> producer, std::shared_ptr<progress> p)
       : producer_(std::move(producer)), progress_(std::move(p)) {}
@@ -44,6 +54,7 @@ class kafka_direct final : public direct_producer {
   std::shared_ptr<client> producer_;
   std::map<std::string, topic_ptr, std::less<>> handles_; // Destroyed before the producer they belong to.
   std::shared_ptr<progress> progress_;
+  std::uint64_t generation_ = 1; ///< Of what is sent now: partitions acknowledge in no common order, so marks count by it.
 };
 
 } // namespace weir::kafka

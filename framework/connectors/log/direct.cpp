@@ -37,6 +37,7 @@ class log_direct : public direct_producer {
       return false;
     }
     WEIR_TRY(filling_.add(*topic, r));
+    ++sent_;
     changed_.notify_one();
     return true;
   }
@@ -46,6 +47,21 @@ class log_direct : public direct_producer {
     if (failed_)
       return *failed_;
     if (filling_.records() == 0 && !writing_)
+      return true;
+    wanted_ = true;
+    return false;
+  }
+
+  std::uint64_t sent_mark() override {
+    std::lock_guard lock(mutex_);
+    return sent_;
+  }
+
+  result<bool> flushed_through(std::uint64_t mark) override {
+    std::lock_guard lock(mutex_);
+    if (failed_)
+      return *failed_;
+    if (written_ >= mark)
       return true;
     wanted_ = true;
     return false;
@@ -70,6 +86,8 @@ class log_direct : public direct_producer {
       writing_bytes_ = 0;
       if (!done)
         failed_ = done.err();
+      else
+        written_ += batch.records();
       if (std::exchange(wanted_, false)) {
         lock.unlock();
         wake_();
@@ -85,6 +103,8 @@ class log_direct : public direct_producer {
   std::mutex mutex_;
   std::condition_variable changed_;
   log_batch filling_;
+  std::uint64_t sent_ = 0; ///< Records taken; `written_` of them are on disk.
+  std::uint64_t written_ = 0;
   std::size_t writing_bytes_ = 0;
   bool writing_ = false;
   bool wanted_ = false;
