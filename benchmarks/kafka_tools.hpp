@@ -118,6 +118,10 @@ inline std::map<std::string, std::string> consumer_settings(const std::string& b
           {"enable.auto.offset.store", "false"},
           {"check.crcs", "true"},
           {"enable.partition.eof", "true"},
+          // The share of one of four partitions in Weir's default memory limit.
+          {"queued.max.messages.kbytes", "16384"},
+          {"queued.min.messages", "65536"},
+          {"fetch.wait.max.ms", "250"},
           {"isolation.level", committed ? "read_committed" : "read_uncommitted"}};
 }
 
