@@ -76,7 +76,9 @@ result<reader_core::step_result> reader_core::step() {
   }
   WEIR_TRY(poll());
   parts_.output->flush();
-  return wake_ || blocked_ ? step_result::more : step_result::idle;
+  // Nothing may wake a reader that has come to its stop offset: the end is sent in the next step.
+  auto at_stop = parts_.stop && position_.next_offset >= *parts_.stop;
+  return wake_ || blocked_ || at_stop ? step_result::more : step_result::idle;
 }
 
 result<> reader_core::poll() {
