@@ -22,7 +22,7 @@ struct store_state {
   bool applying = false; ///< A `run` to itself is under way.
   bool outbox_full = false;
   std::uint64_t applied = 0;
-  std::uint64_t staged_bytes = 0;  ///< Since the last complete checkpoint.
+  std::uint64_t staged_bytes = 0; ///< Since the last complete checkpoint.
   static inline const char* name = "weir.store";
 };
 

@@ -18,11 +18,11 @@ class alignment {
   explicit alignment(std::size_t channels);
 
   enum class outcome : std::uint8_t {
-    hold,       ///< Hold this channel: no frame of it is processed until release.
-    aligned,    ///< All have it: freeze, forward the barrier, ack; all channels are released.
-    cancelled,  ///< A higher barrier came: decline the older (`cancelled_checkpoint`), release its channels; this channel
-                ///< is held for the new one (or call `aligned_now`, when it was the last missing).
-    ignored,    ///< A barrier of a closed or older attempt: pass it by.
+    hold,      ///< Hold this channel: no frame of it is processed until release.
+    aligned,   ///< All have it: freeze, forward the barrier, ack; all channels are released.
+    cancelled, ///< A higher barrier came: decline the older (`cancelled_checkpoint`), release its channels; this channel
+               ///< is held for the new one (or call `aligned_now`, when it was the last missing).
+    ignored,   ///< A barrier of a closed or older attempt: pass it by.
   };
   struct decision {
     outcome what;
@@ -36,7 +36,7 @@ class alignment {
   void on_closed(std::uint64_t checkpoint);
 
   [[nodiscard]] bool held(std::size_t channel) const { return held_[channel]; }
-  [[nodiscard]] std::uint64_t aligning() const { return current_; }  ///< 0: none.
+  [[nodiscard]] std::uint64_t aligning() const { return current_; } ///< 0: none.
 
  private:
   [[nodiscard]] bool arrive(std::size_t channel);
@@ -44,7 +44,7 @@ class alignment {
   std::vector<bool> held_;
   std::size_t missing_ = 0;
   std::uint64_t current_ = 0;
-  std::uint64_t last_ = 0;  ///< Highest checkpoint aligned or closed.
+  std::uint64_t last_ = 0; ///< Highest checkpoint aligned or closed.
   bool final_ = false;
 };
 

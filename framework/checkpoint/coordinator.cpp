@@ -7,9 +7,7 @@ namespace weir {
 checkpoint_coordinator::checkpoint_coordinator(options o, std::uint64_t next, std::set<participant_id> participants, duration now)
     : options_(o), next_(next), participants_(std::move(participants)), last_begin_(now), last_end_(now - o.min_pause) {}
 
-duration checkpoint_coordinator::due() const {
-  return std::max(last_begin_ + options_.interval, last_end_ + options_.min_pause);
-}
+duration checkpoint_coordinator::due() const { return std::max(last_begin_ + options_.interval, last_end_ + options_.min_pause); }
 
 void checkpoint_coordinator::begin(actions& out, duration now) {
   attempt_.emplace();
@@ -73,9 +71,8 @@ checkpoint_coordinator::actions checkpoint_coordinator::on_tick(duration now) {
       begin(out, now);
   } else if (attempt_->now == phase::collecting && now - attempt_->began >= options_.timeout) {
     const auto& who = *attempt_->missing.begin();
-    close(out, "checkpoint " + std::to_string(attempt_->checkpoint) + " timed out: " +
-                   std::to_string(attempt_->missing.size()) + " participants did not answer, the first is '" + who.vertex +
-                   "' " + std::to_string(who.index));
+    close(out, "checkpoint " + std::to_string(attempt_->checkpoint) + " timed out: " + std::to_string(attempt_->missing.size()) +
+                   " participants did not answer, the first is '" + who.vertex + "' " + std::to_string(who.index));
   }
   return out;
 }
@@ -115,7 +112,7 @@ checkpoint_coordinator::actions checkpoint_coordinator::on_closed(std::uint64_t 
   out.push_back(announce_closed{checkpoint, why});
   attempt_.reset();
   last_end_ = now;
-  activity_ = true;  // What it would have covered is still to be covered.
+  activity_ = true; // What it would have covered is still to be covered.
   if (++failures_ > options_.tolerated_failures)
     fail(out, {errc::unavailable, std::to_string(failures_) + " checkpoints in a row were closed, the last because: " + why});
   else
@@ -142,7 +139,8 @@ checkpoint_coordinator::actions checkpoint_coordinator::on_declined(std::uint64_
     return out;
   if (attempt_->missing.count(who) == 0 && attempt_->got.count(who) == 0)
     return out;
-  close(out, "'" + who.vertex + "' " + std::to_string(who.index) + " declined checkpoint " + std::to_string(checkpoint) + ": " + why);
+  close(out,
+        "'" + who.vertex + "' " + std::to_string(who.index) + " declined checkpoint " + std::to_string(checkpoint) + ": " + why);
   return out;
 }
 

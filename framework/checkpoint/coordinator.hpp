@@ -17,24 +17,38 @@ namespace weir {
 class checkpoint_coordinator {
  public:
   struct options {
-    duration interval = std::chrono::seconds(1);   ///< From begin to begin.
-    duration min_pause = duration{0};              ///< From the end of one to the begin of the next.
-    duration timeout = std::chrono::minutes(10);   ///< Then the attempt is closed.
-    unsigned tolerated_failures = 3;               ///< Closed attempts in a row; one more and the job fails.
+    duration interval = std::chrono::seconds(1); ///< From begin to begin.
+    duration min_pause = duration{0};            ///< From the end of one to the begin of the next.
+    duration timeout = std::chrono::minutes(10); ///< Then the attempt is closed.
+    unsigned tolerated_failures = 3;             ///< Closed attempts in a row; one more and the job fails.
   };
 
   // --- actions, to be executed in order
-  struct send_barrier { std::uint64_t checkpoint; bool final_barrier; };  ///< To every source.
-  struct store_complete {                                             ///< Ask the store; answer with on_completed or on_store_failed.
+  struct send_barrier {
     std::uint64_t checkpoint;
-    std::vector<contribution> contributions;  ///< In participant order.
     bool final_barrier;
-    bool ended;  ///< All participants had finished their (bounded) input.
+  };                      ///< To every source.
+  struct store_complete { ///< Ask the store; answer with on_completed or on_store_failed.
+    std::uint64_t checkpoint;
+    std::vector<contribution> contributions; ///< In participant order.
+    bool final_barrier;
+    bool ended; ///< All participants had finished their (bounded) input.
   };
-  struct store_close { std::uint64_t checkpoint; };  ///< Ask the store; answer with on_closed.
-  struct announce_complete { std::uint64_t checkpoint; bool final_barrier; bool ended; };  ///< To tasks, publisher.
-  struct announce_closed { std::uint64_t checkpoint; std::string why; };       ///< To tasks: release what is held for it.
-  struct fail_job { error cause; };
+  struct store_close {
+    std::uint64_t checkpoint;
+  }; ///< Ask the store; answer with on_closed.
+  struct announce_complete {
+    std::uint64_t checkpoint;
+    bool final_barrier;
+    bool ended;
+  }; ///< To tasks, publisher.
+  struct announce_closed {
+    std::uint64_t checkpoint;
+    std::string why;
+  }; ///< To tasks: release what is held for it.
+  struct fail_job {
+    error cause;
+  };
   using action = std::variant<send_barrier, store_complete, store_close, announce_complete, announce_closed, fail_job>;
   using actions = std::vector<action>;
 
@@ -66,16 +80,20 @@ class checkpoint_coordinator {
   /// When on_tick should be called next; none: nothing to wait for.
   [[nodiscard]] std::optional<duration> next_tick() const;
   /// For status: the running checkpoint, its age and who has not acked.
-  struct running_info { std::uint64_t checkpoint; duration began; std::vector<participant_id> missing; };
+  struct running_info {
+    std::uint64_t checkpoint;
+    duration began;
+    std::vector<participant_id> missing;
+  };
   [[nodiscard]] std::optional<running_info> running() const;
   /// The final checkpoint, or one behind the end of all inputs, is complete: nothing begins any more.
   [[nodiscard]] bool stopped() const;
 
  private:
   enum class phase : std::uint8_t {
-    collecting,  ///< Barriers are out, acks come in; exits: completing (last ack), closing (time-out, declined).
-    completing,  ///< The store was asked to complete; exits: done, closing (the store refused).
-    closing,     ///< The store was asked to close; exits: done, by either verdict.
+    collecting, ///< Barriers are out, acks come in; exits: completing (last ack), closing (time-out, declined).
+    completing, ///< The store was asked to complete; exits: done, closing (the store refused).
+    closing,    ///< The store was asked to close; exits: done, by either verdict.
   };
   struct attempt {
     std::uint64_t checkpoint = 0;
@@ -84,7 +102,7 @@ class checkpoint_coordinator {
     phase now = phase::collecting;
     std::set<participant_id> missing;
     std::map<participant_id, contribution> got;
-    std::string why;  ///< It is being closed.
+    std::string why; ///< It is being closed.
   };
   void begin(actions& out, duration now);
   void complete_if_all_acked(actions& out);

@@ -11,10 +11,10 @@ namespace weir::planted {
 
 enum class bug : int {
   none = 0,
-  late_ack_counts = 1,       ///< The coordinator counts an ack of a closed attempt for the running one.
-  cancel_holds_nothing = 2,  ///< Alignment, cancelled by a higher barrier, forgets to hold the channel that brought it.
-  ordinal_forgotten = 3,     ///< Recovery publishes a partly published epoch from its first record again.
-  claim_regardless = 4,      ///< A claim of unknown outcome is written again though somebody published in between.
+  late_ack_counts = 1,      ///< The coordinator counts an ack of a closed attempt for the running one.
+  cancel_holds_nothing = 2, ///< Alignment, cancelled by a higher barrier, forgets to hold the channel that brought it.
+  ordinal_forgotten = 3,    ///< Recovery publishes a partly published epoch from its first record again.
+  claim_regardless = 4,     ///< A claim of unknown outcome is written again though somebody published in between.
 };
 
 #ifdef WEIR_PLANTED_BUGS

@@ -53,8 +53,8 @@ std::optional<error> judge(const recovery_facts& facts, const recovery_facts::id
   }
   const auto& m = *id.found;
   if (m.lineage != facts.lineage)
-    return error{errc::store_foreign, text + "was written by the store " + m.lineage.text() + ", this is " +
-                                          facts.lineage.text() + ". " + choices};
+    return error{errc::store_foreign,
+                 text + "was written by the store " + m.lineage.text() + ", this is " + facts.lineage.text() + ". " + choices};
   if (!written_by_us(facts, m))
     return error{errc::store_foreign, text + "was written by incarnation " + number(m.incarnation) +
                                           " of this store, which was not ours: a copy of the store has run. " + choices};
@@ -81,8 +81,9 @@ result<recovery_plan> decide_recovery(const recovery_facts& facts) {
 
   std::optional<error> wrong;
   if (facts.newest_damaged && facts.complete.empty())
-    wrong = error{errc::store_corrupt, "the only checkpoint cannot be read. Put a copy of the store back, or start empty with "
-                                       "--new-lineage (output may repeat)."};
+    wrong = error{errc::store_corrupt,
+                  "the only checkpoint cannot be read. Put a copy of the store back, or start empty with "
+                  "--new-lineage (output may repeat)."};
   for (const auto& id : facts.markers)
     if (!wrong)
       wrong = judge(facts, id, newest);
@@ -121,13 +122,18 @@ result<recovery_plan> decide_recovery(const recovery_facts& facts) {
 
 publish_step decide_publish(int outcome, unsigned attempts) {
   switch (static_cast<publish_outcome>(outcome)) {
-    case publish_outcome::done: return publish_step::record_published;
+    case publish_outcome::done:
+      return publish_step::record_published;
     case publish_outcome::retriable:
       return attempts < retriable_attempts ? publish_step::again : publish_step::reopen_and_look;
-    case publish_outcome::unwritable: return publish_step::isolate;
-    case publish_outcome::gone: return publish_step::stop_publishing;
-    case publish_outcome::fenced: return publish_step::stop_job;
-    case publish_outcome::unknown: break;
+    case publish_outcome::unwritable:
+      return publish_step::isolate;
+    case publish_outcome::gone:
+      return publish_step::stop_publishing;
+    case publish_outcome::fenced:
+      return publish_step::stop_job;
+    case publish_outcome::unknown:
+      break;
   }
   return publish_step::reopen_and_look;
 }
@@ -149,7 +155,8 @@ result<look_result> after_look(const marker& intended, const std::optional<marke
   if (!found)
     return error{errc::store_foreign, "no marker was found although this process has written one: the marker topic was deleted"};
   if (found->lineage != lineage)
-    return error{errc::store_foreign, "the marker was written by the store " + found->lineage.text() + ", this is " + lineage.text()};
+    return error{errc::store_foreign,
+                 "the marker was written by the store " + found->lineage.text() + ", this is " + lineage.text()};
   if (found->incarnation > incarnation)
     return error{errc::fenced, "incarnation " + number(found->incarnation) + " has published, this is " + number(incarnation) +
                                    ": another process runs this job"};

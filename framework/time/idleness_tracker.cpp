@@ -17,7 +17,7 @@ std::optional<bool> idleness_tracker::on_poll(bool records, bool at_end, duratio
   } else {
     at_end_ = at_end_ || at_end;
     if (since_ && now - last_poll_ > look_)
-      since_.reset();  // Nobody looked in between.
+      since_.reset(); // Nobody looked in between.
     if (at_end_ && !since_)
       since_ = now;
     if (after_ && since_ && now - *since_ >= *after_)

@@ -43,7 +43,7 @@ class idleness_tracker {
   duration look_;
   bool at_end_ = false;
   bool idle_ = false;
-  std::optional<duration> since_;  // First empty poll of the present run at the end.
+  std::optional<duration> since_; // First empty poll of the present run at the end.
   duration last_poll_{0};
 };
 

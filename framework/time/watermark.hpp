@@ -21,8 +21,8 @@ class watermark_merger {
   std::optional<timestamp> on_end(std::size_t channel) { return on_channel_end(channel).rose; }
 
   struct status_change {
-    std::optional<timestamp> rose;  ///< The merged watermark may rise when the slowest goes idle.
-    std::optional<bool> idle;       ///< The merged status if it changed.
+    std::optional<timestamp> rose; ///< The merged watermark may rise when the slowest goes idle.
+    std::optional<bool> idle;      ///< The merged status if it changed.
   };
   status_change on_status(std::size_t channel, bool idle);
   /// The channel ended: no frame but barriers follows on it. When the remaining ones are all idle, the task is idle now.
@@ -34,7 +34,11 @@ class watermark_merger {
   [[nodiscard]] std::optional<std::size_t> holding() const;
 
  private:
-  struct input { timestamp watermark = min_timestamp; bool idle = false; bool ended = false; };
+  struct input {
+    timestamp watermark = min_timestamp;
+    bool idle = false;
+    bool ended = false;
+  };
   std::optional<timestamp> merge();
   status_change update();
   std::vector<input> inputs_;

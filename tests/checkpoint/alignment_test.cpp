@@ -1,5 +1,5 @@
-#include "tests/catch.hpp"
 #include <weir/checkpoint/alignment.hpp>
+#include "tests/catch.hpp"
 
 using namespace weir;
 using outcome = alignment::outcome;
@@ -20,7 +20,7 @@ TEST_CASE("channels are held from their barrier until the last one has it") {
   CHECK_FALSE(a.held(0));
   CHECK(a.held(1));
   CHECK(a.on_barrier(0, 7, false).what == outcome::hold);
-  CHECK(a.on_barrier(0, 7, false).what == outcome::hold);  // Twice on a channel is still one channel.
+  CHECK(a.on_barrier(0, 7, false).what == outcome::hold); // Twice on a channel is still one channel.
   auto d = a.on_barrier(2, 7, false);
   CHECK(d.what == outcome::aligned);
   CHECK_FALSE(d.final_barrier);
@@ -43,7 +43,7 @@ TEST_CASE("a higher barrier cancels: the old channels go on, the new one is held
   CHECK(a.on_barrier(0, 5, false).what == outcome::hold);
   auto last = a.on_barrier(1, 5, false);
   CHECK(last.what == outcome::aligned);
-  CHECK_FALSE(last.final_barrier);  // The cancelled attempt's flag went with it.
+  CHECK_FALSE(last.final_barrier); // The cancelled attempt's flag went with it.
 }
 
 TEST_CASE("the cancelled barrier arriving on other channels later is passed by") {

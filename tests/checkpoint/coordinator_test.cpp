@@ -1,5 +1,5 @@
-#include "tests/catch.hpp"
 #include <weir/checkpoint/coordinator.hpp>
+#include "tests/catch.hpp"
 
 using namespace weir;
 using namespace std::chrono_literals;
@@ -169,7 +169,7 @@ TEST_CASE("a late ack of a closed attempt counts neither for it nor for the next
   CHECK(r.c.on_ack(5, ack_of(source), 2s).empty());
   CHECK(r.c.on_ack(5, ack_of(task), 2s).empty());
   REQUIRE(r.c.on_tick(11s).size() == 1);
-  CHECK(r.c.on_ack(5, ack_of(other), 11s).empty());  // Between the question and the verdict.
+  CHECK(r.c.on_ack(5, ack_of(other), 11s).empty()); // Between the question and the verdict.
   REQUIRE(r.c.on_closed(5, false, 12s).size() == 1);
   REQUIRE(r.c.on_tick(12s).size() == 1);
   CHECK(r.c.on_ack(5, ack_of(other), 12s).empty());
@@ -221,7 +221,8 @@ TEST_CASE("a full disk closes the attempt, an unknown outcome fails the job") {
   }
   SECTION("the close fails too") {
     REQUIRE(r.c.on_store_failed(5, {errc::store_full, "disk full"}, 2s).size() == 1);
-    CHECK(only<coordinator::fail_job>(r.c.on_store_failed(5, {errc::store_full, "disk full"}, 2s)).cause.code == errc::store_full);
+    CHECK(only<coordinator::fail_job>(r.c.on_store_failed(5, {errc::store_full, "disk full"}, 2s)).cause.code ==
+          errc::store_full);
   }
 }
 

@@ -1,5 +1,5 @@
-#include "tests/catch.hpp"
 #include <weir/checkpoint/recovery.hpp>
+#include "tests/catch.hpp"
 
 using namespace weir;
 

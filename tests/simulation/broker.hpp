@@ -27,7 +27,7 @@ class broker {
   void close_foreign(const std::string& id);
 
   struct marker_view {
-    std::optional<marker> found;     ///< The newest committed below the last stable offset.
+    std::optional<marker> found; ///< The newest committed below the last stable offset.
     std::size_t last_stable = 0;
     std::size_t high_watermark = 0;
   };
@@ -40,10 +40,17 @@ class broker {
   enum class state { open, committed, aborted };
   struct producer {
     int epoch = -1;
-    int transaction = -1;  ///< Index of the open one.
+    int transaction = -1; ///< Index of the open one.
   };
-  struct output_entry { int transaction; item record; };
-  struct marker_entry { int transaction; std::string id; marker mark; };
+  struct output_entry {
+    int transaction;
+    item record;
+  };
+  struct marker_entry {
+    int transaction;
+    std::string id;
+    marker mark;
+  };
   int open_transaction(producer& p);
   void end(producer& p, state s);
   template <class Log>
@@ -53,7 +60,9 @@ class broker {
         return i;
     return log.size();
   }
-  [[nodiscard]] bool committed(int transaction) const { return transactions_[static_cast<std::size_t>(transaction)] == state::committed; }
+  [[nodiscard]] bool committed(int transaction) const {
+    return transactions_[static_cast<std::size_t>(transaction)] == state::committed;
+  }
 
   world* world_;
   std::map<std::string, producer> producers_;

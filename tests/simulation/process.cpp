@@ -6,9 +6,16 @@ namespace {
 constexpr std::int64_t link_changes_percent = 5;
 }
 
-process::process(world& w, broker& b, const input_log& input, store_content content, process_options o, on_end ended, on_freeze frozen)
-    : world_(&w), broker_(&b), input_(&input), store_(w, std::move(content)), options_(o), on_end_(std::move(ended)),
-      on_freeze_(std::move(frozen)), publisher_(*this) {}
+process::process(world& w, broker& b, const input_log& input, store_content content, process_options o, on_end ended,
+                 on_freeze frozen)
+    : world_(&w),
+      broker_(&b),
+      input_(&input),
+      store_(w, std::move(content)),
+      options_(o),
+      on_end_(std::move(ended)),
+      on_freeze_(std::move(frozen)),
+      publisher_(*this) {}
 
 void process::start() {
   after(actor::store, 1, [this] {
@@ -200,7 +207,8 @@ void process::on_unknown() {
 
 void process::perhaps_die_soon() {
   auto cancelled = std::exchange(cancelled_, false);
-  if (world_->calmed() || !world_->chance(cancelled ? options_.killed_behind_cancel_percent : options_.killed_behind_complete_percent))
+  if (world_->calmed() ||
+      !world_->chance(cancelled ? options_.killed_behind_cancel_percent : options_.killed_behind_complete_percent))
     return;
   after(actor::store, world_->below(60), [this, cancelled] {
     if (world_->calmed())

@@ -21,22 +21,22 @@ struct input_record {
   item record;
   std::int64_t available = 0;
 };
-using input_log = std::vector<std::vector<input_record>>;  ///< By partition.
+using input_log = std::vector<std::vector<input_record>>; ///< By partition.
 
 /// What differs from run to run.
 struct process_options {
   checkpoint_coordinator::options checkpoint;
   std::size_t first_tasks = 2, second_tasks = 2;
   int slow_links_percent = 20;
-  std::int64_t crash_after = -1;   ///< Events; -1: never.
+  std::int64_t crash_after = -1; ///< Events; -1: never.
   std::int64_t freeze_after = -1;
-  int frozen_when_unknown_percent = 0;  ///< Frozen before it looks up what became of a publish.
-  std::int64_t stop_at = -1;       ///< Time of a request to stop.
+  int frozen_when_unknown_percent = 0; ///< Frozen before it looks up what became of a publish.
+  std::int64_t stop_at = -1;           ///< Time of a request to stop.
   std::int64_t snapshot_fails_in_million = 15'000;
-  std::int64_t lost_in_million = 10'000;  ///< Requests to the broker that get lost, and as many answers.
+  std::int64_t lost_in_million = 10'000; ///< Requests to the broker that get lost, and as many answers.
   /// Killed soon after a checkpoint is complete, before the next one hides what was wrong with it.
   int killed_behind_complete_percent = 0;
-  int killed_behind_cancel_percent = 0;   ///< The same where an alignment was cancelled before it.
+  int killed_behind_cancel_percent = 0; ///< The same where an alignment was cancelled before it.
 };
 
 /// One run of a job on a store: coordinator, store actor, publisher, sources, tasks. Messages between two of them keep
@@ -100,7 +100,7 @@ class process : public std::enable_shared_from_this<process> {
   std::int64_t tick_at_ = -1;
   std::vector<std::unique_ptr<source>> sources_;
   std::vector<std::unique_ptr<task>> tasks_;
-  bool cancelled_ = false;  ///< An alignment, since the last complete checkpoint.
+  bool cancelled_ = false; ///< An alignment, since the last complete checkpoint.
   bool last_checkpoint_done_ = false;
   bool input_ended_ = false;
 };

@@ -6,7 +6,7 @@ namespace weir::simulation {
 namespace {
 constexpr std::int64_t patience = 400;
 constexpr std::int64_t back_off = 50;
-}
+} // namespace
 
 void publisher::request(at_broker what, answer timed_out) {
   auto generation = ++generation_;
@@ -14,7 +14,7 @@ void publisher::request(at_broker what, answer timed_out) {
   process_->after(actor::publisher, patience, [this, generation, timed_out = std::move(timed_out)] {
     if (generation != generation_)
       return;
-    ++generation_;  // The answer may still come.
+    ++generation_; // The answer may still come.
     timed_out();
   });
   if (w.fault(process_->lost_in_million()))
@@ -136,7 +136,8 @@ void publisher::next() {
         return process_->in().wrong("publishing goes on behind the end of an epoch");
       if (room == 0)
         break;
-      records.insert(records.end(), outbox.begin() + static_cast<std::ptrdiff_t>(from), outbox.begin() + static_cast<std::ptrdiff_t>(to));
+      records.insert(records.end(), outbox.begin() + static_cast<std::ptrdiff_t>(from),
+                     outbox.begin() + static_cast<std::ptrdiff_t>(to));
       room -= to - from;
       m.checkpoint = number;
       m.ordinal = to == outbox.size() ? all_records : to;
@@ -194,16 +195,19 @@ void publisher::commit() {
 
 void publisher::came_back(publish_outcome outcome) {
   switch (decide_publish(outcome, ++attempts_)) {
-    case publish_step::record_published: return recorded();
+    case publish_step::record_published:
+      return recorded();
     case publish_step::again:
       return process_->after(actor::publisher, back_off, [this] { publish(); });
     case publish_step::reopen_and_look:
       process_->in().probe("publish with unknown outcome");
       process_->on_unknown();
       return process_->after(actor::publisher, 1, [this] { fence(); });
-    case publish_step::stop_job: return process_->exit(process::end::fenced);
+    case publish_step::stop_job:
+      return process_->exit(process::end::fenced);
     case publish_step::isolate:
-    case publish_step::stop_publishing: return process_->in().wrong("a step that nothing here leads to");
+    case publish_step::stop_publishing:
+      return process_->in().wrong("a step that nothing here leads to");
   }
 }
 

@@ -42,7 +42,7 @@ class publisher {
   bool busy_ = false;
   bool again_ = false;
   int epoch_ = -1;
-  std::uint64_t generation_ = 0;  // Answers to older requests are not listened to.
+  std::uint64_t generation_ = 0; // Answers to older requests are not listened to.
   std::int64_t last_arrival_ = 0;
   unsigned attempts_ = 0;
   std::uint64_t from_checkpoint_ = 0, from_ordinal_ = 0;

@@ -119,10 +119,15 @@ class scenario {
           return start_left();
         // Somebody woke before we claimed and is the owner again: go on with what it left, when it has ended.
         return take_back();
-      case process::end::fenced: world_.probe("successor fenced before its claim"); break;
-      case process::end::stopped: world_.probe("stopped and started again"); break;
+      case process::end::fenced:
+        world_.probe("successor fenced before its claim");
+        break;
+      case process::end::stopped:
+        world_.probe("stopped and started again");
+        break;
       case process::end::killed:
-      case process::end::failed: break;
+      case process::end::failed:
+        break;
     }
     restart(content);
   }

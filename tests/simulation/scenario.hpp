@@ -6,7 +6,7 @@
 namespace weir::simulation {
 
 struct verdict {
-  std::string wrong;  ///< Empty: all invariants hold.
+  std::string wrong; ///< Empty: all invariants hold.
   std::map<std::string, std::uint64_t> probes;
 };
 

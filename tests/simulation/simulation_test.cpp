@@ -1,6 +1,6 @@
-#include "tests/catch.hpp"
 #include <cstdlib>
 #include <iostream>
+#include "tests/catch.hpp"
 #include "tests/simulation/scenario.hpp"
 
 namespace {

@@ -71,9 +71,8 @@ result<store::verdict> store::close(std::uint64_t k) {
 
 void store::set_published(const marker& m) {
   now_.published = m;
-  std::erase_if(now_.outboxes, [&](const auto& o) {
-    return o.first < m.checkpoint || (o.first == m.checkpoint && m.ordinal == all_records);
-  });
+  std::erase_if(now_.outboxes,
+                [&](const auto& o) { return o.first < m.checkpoint || (o.first == m.checkpoint && m.ordinal == all_records); });
 }
 
 std::vector<std::uint64_t> store::unpublished() const {

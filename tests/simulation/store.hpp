@@ -9,7 +9,7 @@
 
 namespace weir::simulation {
 
-using table = std::map<int, int>;  ///< key -> count
+using table = std::map<int, int>; ///< key -> count
 
 /// What a participant hands to the store: changed rows, or sealed output.
 struct chunk {
@@ -21,15 +21,15 @@ struct chunk {
 struct store_content {
   lineage_id lineage;
   std::uint64_t incarnation = 0;
-  std::uint64_t highest = 0;               ///< Number of any checkpoint or closed attempt.
-  std::optional<std::uint64_t> newest;     ///< Complete.
+  std::uint64_t highest = 0;           ///< Number of any checkpoint or closed attempt.
+  std::optional<std::uint64_t> newest; ///< Complete.
   bool ended = false;
   std::map<participant_id, contribution> manifest;
-  std::map<participant_id, table> base;    ///< With all complete deltas applied.
+  std::map<participant_id, table> base; ///< With all complete deltas applied.
   std::map<std::uint64_t, std::vector<item>> outboxes;
   std::optional<marker> published;
   std::vector<std::uint64_t> own_incarnations;
-  std::map<participant_id, std::vector<chunk>> staged_delta, staged_outbox;  ///< Of this incarnation.
+  std::map<participant_id, std::vector<chunk>> staged_delta, staged_outbox; ///< Of this incarnation.
   std::map<participant_id, std::size_t> delta_taken, outbox_taken;
 };
 

@@ -83,7 +83,12 @@ void source::on_barrier(std::uint64_t checkpoint, bool final_barrier) {
 }
 
 task::task(process& p, role r, int index, int actor, std::size_t inputs)
-    : process_(&p), role_(r), who_{names[static_cast<int>(r)], index}, actor_(actor), alignment_(inputs), held_(inputs),
+    : process_(&p),
+      role_(r),
+      who_{names[static_cast<int>(r)], index},
+      actor_(actor),
+      alignment_(inputs),
+      held_(inputs),
       stager_(p, who_, actor) {}
 
 void task::receive(std::size_t channel, frame f) {
@@ -109,8 +114,10 @@ void task::go_on() {
 
 void task::handle(std::size_t channel, frame f) {
   switch (f.what) {
-    case frame::kind::data: return process_rows(std::move(f.rows));
-    case frame::kind::barrier: return on_barrier(channel, f);
+    case frame::kind::data:
+      return process_rows(std::move(f.rows));
+    case frame::kind::barrier:
+      return on_barrier(channel, f);
     case frame::kind::end:
       ended_.insert(channel);
       if (ended_.size() == held_.size())
@@ -148,16 +155,20 @@ void task::stage_changes() {
 void task::on_barrier(std::size_t channel, const frame& f) {
   auto d = alignment_.on_barrier(channel, f.checkpoint, f.final_barrier);
   switch (d.what) {
-    case alignment::outcome::hold: return;
-    case alignment::outcome::ignored: return process_->in().probe("barrier of a closed attempt");
+    case alignment::outcome::hold:
+      return;
+    case alignment::outcome::ignored:
+      return process_->in().probe("barrier of a closed attempt");
     case alignment::outcome::cancelled:
       process_->in().probe("alignment cancelled");
       process_->on_cancelled();
-      process_->send(actor_, actor::coordinator, [p = process_, k = d.cancelled_checkpoint, who = who_] { p->on_declined(k, who); });
+      process_->send(actor_, actor::coordinator,
+                     [p = process_, k = d.cancelled_checkpoint, who = who_] { p->on_declined(k, who); });
       if (!d.also_aligned)
         return;
       [[fallthrough]];
-    case alignment::outcome::aligned: return freeze(f.checkpoint, d.final_barrier);
+    case alignment::outcome::aligned:
+      return freeze(f.checkpoint, d.final_barrier);
   }
 }
 

@@ -28,8 +28,14 @@ class stager {
   void ack(std::uint64_t checkpoint, std::string inline_state, bool finished);
 
  private:
-  struct waiting { bool output; chunk content; };
-  struct pending_ack { std::uint64_t checkpoint; contribution what; };
+  struct waiting {
+    bool output;
+    chunk content;
+  };
+  struct pending_ack {
+    std::uint64_t checkpoint;
+    contribution what;
+  };
   void pump();
   void flush();
   process* process_;

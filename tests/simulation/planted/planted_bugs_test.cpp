@@ -1,5 +1,5 @@
-#include "tests/catch.hpp"
 #include <cstdlib>
+#include "tests/catch.hpp"
 #include "tests/simulation/scenario.hpp"
 
 namespace {
