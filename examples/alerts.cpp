@@ -16,14 +16,13 @@ struct alert {
 };
 BOOST_DESCRIBE_STRUCT(alert, (), (sensor, what, at))
 
-// [function]
 struct silence : weir::process_function<std::string, heartbeat, alert> {
   weir::value_state<weir::timestamp> deadline{*this, "deadline"};
   weir::value_state<bool> silent{*this, "silent"};
 
   void process(const heartbeat& beat, context& ctx) {
-    if (auto old = deadline.find(ctx))
-      ctx.erase_timer(*old);
+    if (auto due = deadline.find(ctx); due && *due <= beat.at)
+      on_timer(*due, ctx); // The watermark comes behind the batch: the timer may still be waiting for it.
     deadline.set(ctx, beat.at + 1min);
     ctx.set_timer(beat.at + 1min);
     if (silent.get(ctx)) {
@@ -32,12 +31,13 @@ struct silence : weir::process_function<std::string, heartbeat, alert> {
     }
   }
   void on_timer(weir::timestamp at, context& ctx) {
+    if (deadline.find(ctx) != at)
+      return; // A later beat moved the deadline.
     deadline.clear(ctx);
     silent.set(ctx, true);
     ctx.emit({ctx.key(), "silent", at});
   }
 };
-// [function]
 
 struct settings {
   weir::topic_ref input, output;
