@@ -1,4 +1,5 @@
 #include "actors/store_actor.hpp"
+#include <algorithm>
 #include <weir/core/fail_point.hpp>
 
 namespace weir {
@@ -18,8 +19,15 @@ void look_at_size(self_pointer self) {
   if (!stats)
     return fail(self, stats.err());
   s.options.shared->store_bytes.store(stats->file_bytes, std::memory_order_relaxed);
+  // What waits for the publisher; what is published but not deleted yet holds nobody up.
+  auto waiting = s.options.store->unpublished_epochs();
+  if (!waiting)
+    return fail(self, waiting.err());
+  std::uint64_t bytes = 0;
+  for (auto& epoch : *waiting)
+    bytes += epoch.bytes;
   // Half the limit again, so that sinks do not stop and go with every epoch.
-  auto full = stats->outbox_bytes >= (s.outbox_full ? s.options.outbox_limit / 2 : s.options.outbox_limit);
+  auto full = s.outbox_full ? bytes > s.options.outbox_limit / 2 : bytes >= std::max<std::size_t>(s.options.outbox_limit, 1);
   if (full == s.outbox_full)
     return;
   s.outbox_full = full;

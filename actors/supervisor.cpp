@@ -5,6 +5,9 @@
 namespace weir {
 namespace {
 
+/// Address space of a store at first; it grows when the file does. Small enough for processes whose address space is limited.
+constexpr std::size_t first_map = std::size_t{16} << 30;
+
 /// How an attempt came to its end.
 struct attempt_end {
   job_phase phase = job_phase::failed;
@@ -55,6 +58,7 @@ class supervisor {
     job_store_options o;
     o.directory = spec_.store_directory + "/" + spec_.plan.job;
     o.job = spec_.plan.job;
+    o.map_size = first_map;
     o.max_size = spec_.store_max_bytes;
     o.retained = spec_.checkpoint.retained;
     auto store = open_job_store(o);
@@ -142,6 +146,8 @@ class supervisor {
     auto end = started ? watch(graph, actors, connections) : failed(started.err());
     options_.shared->on_stop(nullptr);
     stop(actors);
+    // Every actor is down: what the store completed is final, whoever had heard of it.
+    end.made_progress = options_.shared->checkpoint >= job->next;
     return end;
   }
 
@@ -197,7 +203,6 @@ class supervisor {
           },
           [&](const msg::published& m) {
             published = std::max(published, m.what.checkpoint);
-            end.made_progress = true;
             settle();
           },
           [&](const caf::down_msg& m) {

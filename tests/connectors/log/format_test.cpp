@@ -99,7 +99,8 @@ TEST_CASE("entries come back, and cut or changed ones are damaged") {
   std::string_view group;
   std::uint32_t topic = 0;
   std::int32_t partition = 0;
-  REQUIRE(parse_group_key(group_key("g", 5, 6), group, topic, partition));
+  auto key = group_key("g", 5, 6);
+  REQUIRE(parse_group_key(key, group, topic, partition));
   CHECK(group == "g");
   CHECK(topic == 5);
   CHECK(partition == 6);
