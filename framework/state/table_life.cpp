@@ -198,7 +198,7 @@ void task_table::end_batch() {
 }
 
 void task_table::evict() {
-  cached_chunk_bytes_ = {};
+  std::string().swap(cached_chunk_bytes_);
   for (auto& t : tables_)
     if (memory_ > options_.memory_limit)
       sweep(*t);
@@ -227,7 +227,7 @@ void task_table::sweep(state_table& t) {
 
 void task_table::let_go_of_value(entry* e) {
   memory_ -= e->bytes();
-  e->value = std::string();
+  std::string().swap(e->value); // Assigning an empty string would keep the buffer.
   memory_ += e->bytes();
   e->spilled = true;
   any_spilled_ = true;
