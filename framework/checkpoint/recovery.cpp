@@ -37,8 +37,9 @@ bool written_by_us(const recovery_facts& facts, const marker& m) {
   // Our incarnation was raised a moment ago and has written nothing: who carries it, or more, ran on a copy.
   if (m.incarnation >= facts.incarnation)
     return false;
+  // Steps are random, so a copy may as well be below us: only what was recorded before its claim is ours.
   const auto& own = facts.own_incarnations;
-  return own.empty() || std::find(own.begin(), own.end(), m.incarnation) != own.end();
+  return std::find(own.begin(), own.end(), m.incarnation) != own.end();
 }
 
 /// What is wrong with the marker of an id; nothing: none.

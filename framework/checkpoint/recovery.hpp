@@ -27,8 +27,7 @@ struct recovery_facts {
   /// Highest number any checkpoint or closed attempt of the store has had, if it is above the ones listed; else 0.
   std::uint64_t highest_number = 0;
   /// Incarnations of this store that went past recovery, each recorded durably before its claim; when a claim is confirmed
-  /// the earlier ones may go. A marker of any other was written by a copy of this store. Empty: not recorded, then only
-  /// an incarnation that is not below ours is judged.
+  /// the earlier ones may go. A marker of any other was written by a copy of this store.
   std::vector<std::uint64_t> own_incarnations;
 };
 

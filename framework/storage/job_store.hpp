@@ -65,7 +65,9 @@ class job_store {
 
   [[nodiscard]] virtual lineage_id lineage() const = 0;
   [[nodiscard]] virtual std::uint64_t incarnation() const = 0;
-  /// Durably raises the incarnation; first act of every attempt. Removes staged chunks no complete checkpoint lists.
+  /// Durably raises the incarnation by a random step of 1 to 2^30, so that two copies of a store do not come to the same
+  /// one; first act of every attempt. Only order and equality mean something. Removes staged chunks no complete checkpoint
+  /// lists. Errors: unavailable (no random numbers from the system), and of every commit.
   virtual result<std::uint64_t> begin_incarnation() = 0;
   /// A new lineage keeping the state (`--new-lineage`): output may repeat. Durable.
   virtual result<> new_lineage() = 0;
@@ -145,6 +147,18 @@ class job_store {
 result<std::unique_ptr<job_store>> open_job_store(const job_store_options& options);
 
 /// Exclusive right to a store directory for this process, until destroyed or the process ends.
+/// What a look into a job's store found, all of it of one moment.
+struct store_listing {
+  lineage_id lineage;
+  std::uint64_t incarnation = 0;
+  std::vector<checkpoint_manifest> checkpoints; ///< As job_store::checkpoints.
+  std::vector<job_store::unpublished> unpublished;
+};
+/// Looks into the store of a job, whose process may be running it: needs no store_lock and writes nothing but a reader slot.
+/// One read transaction, which keeps pages from being used again while it lasts (it reads every delta that is not in the
+/// base). None: there is no store yet. May block on the disk. Errors: store_corrupt, incompatible, unavailable.
+result<std::optional<store_listing>> list_store(const job_store_options& options);
+
 class store_lock {
  public:
   virtual ~store_lock() = default;

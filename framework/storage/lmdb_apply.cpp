@@ -14,7 +14,6 @@ using steady = std::chrono::steady_clock;
 constexpr auto slice_time = std::chrono::milliseconds(10);
 constexpr std::size_t slice_pages = 1024;
 constexpr std::size_t page_size = 4096;
-constexpr std::string_view apply_key = "apply";
 
 } // namespace
 

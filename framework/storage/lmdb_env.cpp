@@ -35,8 +35,10 @@ error lmdb_error(int rc, const std::string& doing) {
     case MDB_PAGE_NOTFOUND:
     case MDB_INVALID:
     case MDB_BAD_TXN:
-    case MDB_PANIC:
       return {errc::store_corrupt, text};
+    case MDB_PANIC:
+      // What readers meet behind a commit whose meta page could not be written: the file itself may be sound.
+      return {errc::unknown_outcome, text};
     case MDB_VERSION_MISMATCH:
     case MDB_INCOMPATIBLE:
       return {errc::incompatible, text};
@@ -71,15 +73,21 @@ bool map_gate::run_alone(int patience_ms, const std::function<void()>& alone) {
 }
 
 result<std::shared_ptr<lmdb_env>> lmdb_env::open(const lmdb_env_options& options) {
-  WEIR_TRY(make_directories(options.directory));
+  if (!options.read_only)
+    WEIR_TRY(make_directories(options.directory));
   struct stat st {};
   if (::stat(options.directory.c_str(), &st) != 0)
-    return error{errc::unavailable, "'" + options.directory + "': " + std::strerror(errno)};
+    return error{options.read_only && errno == ENOENT ? errc::not_found : errc::unavailable,
+                 "'" + options.directory + "': " + std::strerror(errno)};
   auto& r = environments();
   std::lock_guard lock(r.mutex);
   auto& known = r.open[{st.st_dev, st.st_ino}];
-  if (auto env = known.lock())
+  auto doing = "opening the store '" + options.directory + "'";
+  if (auto env = known.lock()) {
+    if (env->options_.read_only && !options.read_only)
+      return error{errc::unavailable, doing + ": this process is reading it"};
     return env;
+  }
 
   std::shared_ptr<lmdb_env> env(new lmdb_env(options));
   auto size = options.map_size;
@@ -87,14 +95,20 @@ result<std::shared_ptr<lmdb_env>> lmdb_env::open(const lmdb_env_options& options
     size = options.max_size;
   constexpr std::size_t page = 4096;
   size = std::max<std::size_t>(size / page * page, 64 * page);
-  auto doing = "opening the store '" + options.directory + "'";
   if (int rc = mdb_env_create(&env->env_); rc != 0)
     return lmdb_error(rc, doing);
-  mdb_env_set_mapsize(env->env_, size);
+  // A reader takes the size that the writer has noted in the file.
+  if (!options.read_only)
+    mdb_env_set_mapsize(env->env_, size);
   mdb_env_set_maxdbs(env->env_, max_databases);
+  // Whoever opens first sizes the lock file for all: a reader too.
   mdb_env_set_maxreaders(env->env_, max_reader_slots);
-  if (int rc = mdb_env_open(env->env_, options.directory.c_str(), MDB_NOTLS, 0600); rc != 0)
+  unsigned flags = MDB_NOTLS | (options.read_only ? unsigned{MDB_RDONLY} : 0U);
+  if (int rc = mdb_env_open(env->env_, options.directory.c_str(), flags, 0600); rc != 0) {
+    if (rc == ENOENT && options.read_only)
+      return error{errc::not_found, doing + ": " + mdb_strerror(rc)};
     return lmdb_error(rc, doing);
+  }
   known = env;
   return env;
 }

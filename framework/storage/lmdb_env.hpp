@@ -37,6 +37,8 @@ struct lmdb_env_options {
   std::size_t map_size = 0;
   std::size_t max_size = 0; ///< 0: only the disk limits it.
   int grow_patience_ms = 10'000;
+  /// Files that are there, for reading; another process may write them meanwhile. Nothing but a reader slot is written.
+  bool read_only = false;
 };
 
 enum class commit_kind {
@@ -48,7 +50,8 @@ enum class commit_kind {
 /// again gives the same object (registry by device and inode). Any thread may read; one thread at a time writes.
 class lmdb_env {
  public:
-  /// Makes the directory (0700) and the files (0600) when missing. May block. Errors: store_corrupt, store_full, unavailable.
+  /// Makes the directory (0700) and the files (0600) when missing, unless `read_only`. May block. Errors: not_found (no
+  /// files, `read_only`), store_corrupt, store_full, unavailable.
   static result<std::shared_ptr<lmdb_env>> open(const lmdb_env_options& options);
   ~lmdb_env();
   lmdb_env(const lmdb_env&) = delete;

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <weir/core/fail_point.hpp>
-#include <weir/record/bytes.hpp>
 #include <weir/storage/lmdb_job_store.hpp>
 
 namespace weir::storage_detail {
@@ -8,14 +7,6 @@ namespace {
 
 constexpr std::size_t transaction_limit = std::size_t{16} << 20;
 constexpr std::size_t chunk_limit = std::size_t{1} << 30; // LMDB lengths are 32 bits.
-constexpr std::string_view used_key = "used";
-constexpr std::string_view published_key = "published";
-
-std::string sealed_number(std::uint64_t n) {
-  std::string out;
-  byte_writer(out).varint(n);
-  return seal(sealed::meta, out);
-}
 
 } // namespace
 

@@ -54,6 +54,12 @@ result<std::string_view> unseal(sealed kind, std::string_view bytes, const std::
   return bytes.substr(head_size, bytes.size() - head_size - 8);
 }
 
+std::string sealed_number(std::uint64_t n) {
+  std::string out;
+  byte_writer(out).varint(n);
+  return seal(sealed::meta, out);
+}
+
 std::string number_key(std::uint64_t n) {
   std::string key(8, '\0');
   for (int i = 7; i >= 0; --i, n >>= 8)

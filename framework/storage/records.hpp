@@ -23,6 +23,16 @@ std::string seal(sealed kind, std::string_view payload);
 /// The payload, a view into `bytes`. Errors: store_corrupt and incompatible (a newer version), naming `what`.
 result<std::string_view> unseal(sealed kind, std::string_view bytes, const std::string& what);
 
+/// Keys of the database "meta". Persisted.
+inline constexpr std::string_view format_key = "format";
+inline constexpr std::string_view lineage_key = "lineage";
+inline constexpr std::string_view incarnation_key = "incarnation";
+inline constexpr std::string_view used_key = "used";
+inline constexpr std::string_view published_key = "published";
+inline constexpr std::string_view apply_key = "apply";
+/// A number as a sealed value of "meta".
+std::string sealed_number(std::uint64_t n);
+
 /// Big-endian, so that LMDB's order is the order of numbers.
 std::string number_key(std::uint64_t n);
 std::uint64_t parse_number_key(std::string_view key);

@@ -1,7 +1,4 @@
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <cerrno>
-#include <cstring>
 #include <ostream>
 #include <weir/core/fail_point.hpp>
 #include <weir/record/time_text.hpp>
@@ -19,33 +16,27 @@ std::uint64_t waiting_bytes(const std::vector<job_store::unpublished>& epochs, s
   return 0;
 }
 
-result<> list_store(const std::string& directory, const std::string& job, const config& c, std::ostream& out) {
-  struct stat facts {};
-  if (::stat(directory.c_str(), &facts) != 0) {
-    if (errno != ENOENT)
-      return {errc::unavailable, directory + ": " + std::strerror(errno)};
-    out << job << ": no checkpoint; the store " << directory << " does not exist yet\n";
-    return success();
-  }
-  // The lock is the whole store's: one process runs all of its jobs.
-  WEIR_ASSIGN(auto lock, lock_store(c.store.path));
+result<> print_store(const std::string& directory, const std::string& job, const config& c, std::ostream& out) {
   job_store_options options;
   options.directory = directory;
   options.job = job;
-  options.max_size = c.store.max_size.bytes;
   options.retained = c.checkpoint.retained;
-  WEIR_ASSIGN(auto store, open_job_store(options));
-  WEIR_ASSIGN(auto checkpoints, store->checkpoints());
-  WEIR_ASSIGN(auto epochs, store->unpublished_epochs());
-  out << job << ": lineage " << store->lineage().text() << ", incarnation " << store->incarnation() << "\n";
+  // Printing comes behind it: a terminal that does not take the text must not hold pages of a running job.
+  WEIR_ASSIGN(auto found, list_store(options));
+  if (!found) {
+    out << job << ": no checkpoint; the store " << directory << " does not exist yet\n";
+    return success();
+  }
+  const auto& checkpoints = found->checkpoints;
+  out << job << ": lineage " << found->lineage.text() << ", incarnation " << found->incarnation << "\n";
   if (checkpoints.empty())
     out << "  no complete checkpoint yet\n";
   else
-    out << fmt::format("  {:>10}  {:>11}  {:<27}  {:>14}  {:>17}  {}\n", "checkpoint", "incarnation", "completed", "bytes",
+    out << fmt::format("  {:>10}  {:>14}  {:<27}  {:>14}  {:>17}  {}\n", "checkpoint", "incarnation", "completed", "bytes",
                        "unpublished bytes", "");
   for (const auto& m : checkpoints)
-    out << fmt::format("  {:>10}  {:>11}  {:<27}  {:>14}  {:>17}  {}\n", m.number, m.incarnation,
-                       to_string(timestamp{m.completed_at_us}), m.delta_bytes, waiting_bytes(epochs, m.number),
+    out << fmt::format("  {:>10}  {:>14}  {:<27}  {:>14}  {:>17}  {}\n", m.number, m.incarnation,
+                       to_string(timestamp{m.completed_at_us}), m.delta_bytes, waiting_bytes(found->unpublished, m.number),
                        m.ended ? "ended" : "");
   return success();
 }
@@ -81,7 +72,7 @@ exit_code checkpoints_command(const program& p, const file_options& options, con
   }
   auto code = exit_code::done;
   for (const auto& plan : loaded.plans)
-    if (auto listed = list_store(loaded.value.store.path + "/" + plan.job, plan.job, loaded.value, seams.out); !listed)
+    if (auto listed = print_store(loaded.value.store.path + "/" + plan.job, plan.job, loaded.value, seams.out); !listed)
       code = report(listed.err().in(plan.job), seams);
   return code;
 }

@@ -22,6 +22,7 @@ recovery_facts facts() {
   recovery_facts f;
   f.lineage = ours;
   f.incarnation = 4;
+  f.own_incarnations = {3};
   f.complete = {8, 7};
   f.published = at(6);
   f.markers.push_back({id, at(6)});
@@ -54,6 +55,7 @@ TEST_CASE("a crash between marker zero and the first checkpoint is no anomaly") 
   recovery_facts f;
   f.lineage = ours;
   f.incarnation = 2;
+  f.own_incarnations = {1};
   f.markers.push_back({id, at(0, all_records, 1)});
   auto plan = decide_recovery(f);
   REQUIRE(plan);
@@ -148,6 +150,10 @@ TEST_CASE("a marker of the same lineage and number by a copy of the store") {
     f.incarnation = 20;
     f.own_incarnations = {1, 2, 3};
     f.markers[0].found = at(7, all_records, 4);
+  }
+  SECTION("with a lower one, while this store has not claimed anything yet") {
+    f.own_incarnations.clear();
+    f.published.reset();
   }
   CHECK(has(decide_recovery(f), errc::store_foreign, "copy"));
 }

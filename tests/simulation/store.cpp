@@ -18,7 +18,7 @@ result<> store::sync() {
 }
 
 result<> store::begin_incarnation() {
-  ++now_.incarnation;
+  now_.incarnation += static_cast<std::uint64_t>(1 + world_->below(std::int64_t{1} << 30));
   now_.staged_delta.clear();
   now_.staged_outbox.clear();
   now_.delta_taken.clear();

@@ -14,6 +14,10 @@ class model_store {
   /// Ends of the staged chunks that belong to the checkpoint, by participant.
   virtual void complete(std::uint64_t checkpoint, const std::vector<std::uint64_t>& ends) = 0;
   virtual void close(std::uint64_t checkpoint) = 0;
+  /// The checkpoints one can go back to, newest first.
+  virtual std::vector<std::uint64_t> restorable() = 0;
+  /// Forgets what is above a restorable checkpoint; right after a crash only.
+  virtual void fall_back(std::uint64_t checkpoint) = 0;
   /// One slice; returns one above the newest checkpoint that the base holds.
   virtual std::uint64_t apply_slice() = 0;
   virtual void read_unapplied(const std::function<void(std::uint64_t checkpoint, std::string_view chunk)>& visit) = 0;

@@ -37,6 +37,17 @@ class memory_store final : public model_store {
     // A spilled chunk stays readable until it is applied: see chunk_reader.
   }
   void close(std::uint64_t) override {}
+  std::vector<std::uint64_t> restorable() override {
+    std::vector<std::uint64_t> list;
+    for (auto it = complete_.rbegin(); it != complete_.rend(); ++it)
+      if (!running_ || it->first >= target_)
+        list.push_back(it->first);
+    if (!running_ && applied_end_ > 0)
+      list.push_back(applied_end_ - 1); // The base itself.
+    list.resize(std::min<std::size_t>(list.size(), retained_));
+    return list;
+  }
+  void fall_back(std::uint64_t checkpoint) override { complete_.erase(complete_.upper_bound(checkpoint), complete_.end()); }
   std::uint64_t apply_slice() override {
     if (!running_) {
       std::vector<std::uint64_t> waiting;
@@ -151,6 +162,18 @@ class lmdb_store final : public model_store {
     must(store_->complete(m));
   }
   void close(std::uint64_t checkpoint) override { must(store_->close(checkpoint)); }
+  std::vector<std::uint64_t> restorable() override {
+    std::vector<std::uint64_t> list;
+    for (auto& m : must(store_->checkpoints()))
+      list.push_back(m.number);
+    return list;
+  }
+  void fall_back(std::uint64_t checkpoint) override {
+    if (auto r = store_->fall_back(checkpoint); !r)
+      throw std::runtime_error("going back: " + r.err().message);
+    // Durable at once: also for whoever opens it next.
+    crash();
+  }
   std::uint64_t apply_slice() override {
     auto p = must(store_->apply_slice());
     return p.applied_checkpoint == 0 ? 0 : p.applied_checkpoint + 1;

@@ -12,6 +12,7 @@ using namespace weir;
 namespace {
 
 constexpr std::uint16_t groups = 5;
+constexpr unsigned most_retained = 3;
 
 struct failure : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -102,8 +103,22 @@ class model_run {
     attempt_.reset();
     tasks_.clear(); // Readers end before the store does.
     store_->crash();
+    go_back_perhaps();
     now_ = complete_;
     restore();
+  }
+
+  /// As recovery does when the newest checkpoint is damaged.
+  void go_back_perhaps() {
+    auto list = store_->restorable();
+    expect(list.empty() ? at_.empty() : list.front() == at_.rbegin()->first, "the newest checkpoint is not restorable");
+    if (list.size() < 2 || pick(3))
+      return;
+    auto to = list[1 + pick(list.size() - 1)];
+    store_->fall_back(to);
+    expect(store_->restorable().front() == to, "newest checkpoint after going back");
+    at_.erase(at_.upper_bound(to), at_.end());
+    complete_ = at_.at(to);
   }
 
   void step() {
@@ -173,6 +188,8 @@ class model_run {
         break;
       case 20:
         newest_applied_ = std::max(newest_applied_, store_->apply_slice());
+        if (pick(10) == 0)
+          crash();
         break;
       case 21:
         tell_applied(tasks_[pick(tasks_.size())]);
@@ -238,7 +255,10 @@ class model_run {
     for (auto& t : tasks_)
       t.complete.emplace_back(*attempt_, t.frozen);
     complete_ = at_attempt_;
+    at_[*attempt_] = at_attempt_;
     attempt_.reset();
+    if (pick(10) == 0)
+      crash();
   }
 
   void tell_applied(running_task& t) {
@@ -333,6 +353,7 @@ class model_run {
   bool long_keys_ = false;
   std::vector<running_task> tasks_;
   truth now_, at_attempt_, complete_;
+  std::map<std::uint64_t, truth> at_; ///< Every complete checkpoint that was not gone back behind.
   std::optional<std::uint64_t> attempt_;
   std::uint64_t last_number_ = 0;
   std::uint64_t newest_applied_ = 0;
@@ -359,13 +380,13 @@ void run_seeds(std::uint64_t count, MakeStore make) {
 
 } // namespace
 
-TEST_CASE("the state engine answers like a map through checkpoints, spills, evictions, crashes and rescaling") {
+TEST_CASE("the state engine answers like a map through checkpoints, spills, evictions, crashes, going back and rescaling") {
   run_seeds(from_environment("WEIR_SEEDS", 10'000),
-            [](std::uint64_t seed) { return make_memory_store(1 + seed % 2, 1 + static_cast<unsigned>(seed % 7)); });
+            [](std::uint64_t seed) { return make_memory_store(1 + seed % most_retained, 1 + static_cast<unsigned>(seed % 7)); });
 }
 
 TEST_CASE("the state engine on LMDB answers like a map through the same") {
   temporary_directory dir;
   run_seeds(std::max<std::uint64_t>(1, from_environment("WEIR_SEEDS", 10'000) / 50),
-            [&](std::uint64_t seed) { return make_lmdb_store(dir.path + "/" + std::to_string(seed), 1 + seed % 2); });
+            [&](std::uint64_t seed) { return make_lmdb_store(dir.path + "/" + std::to_string(seed), 1 + seed % most_retained); });
 }
