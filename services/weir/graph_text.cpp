@@ -4,7 +4,7 @@
 namespace weir {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string out;
   append_json_string(out, text);
   return out;
@@ -112,21 +112,22 @@ std::string as_mermaid(const job_plan& plan) {
 }
 
 std::string as_dot(const job_plan& plan) {
-  std::string out = "digraph " + quoted(plan.job) + " {\n  rankdir=LR;\n";
+  std::string out = "digraph " + json_string(plan.job) + " {\n  rankdir=LR;\n";
   for (std::size_t i = 0; i < plan.vertices.size(); ++i) {
     const auto& v = plan.vertices[i];
     auto place = place_of(v);
     out += "  v" + std::to_string(i) + " [shape=" + (v.kind == vertex_kind::task ? "box" : "cds") +
-           ", label=" + quoted(chain_of(v) + "\n" + width_of(v) + (place.empty() ? "" : "\n" + place)) + "];\n";
+           ", label=" + json_string(chain_of(v) + "\n" + width_of(v) + (place.empty() ? "" : "\n" + place)) + "];\n";
   }
   for (const auto& e : plan.edges)
-    out += "  v" + std::to_string(e.from) + " -> v" + std::to_string(e.to) + " [label=" + quoted(routing_text(e.route)) + "];\n";
+    out += "  v" + std::to_string(e.from) + " -> v" + std::to_string(e.to) + " [label=" + json_string(routing_text(e.route)) +
+           "];\n";
   return out + "}\n";
 }
 
 std::string as_json(const job_plan& plan) {
   std::string out =
-      "{\"job\":" + quoted(plan.job) + ",\"max_parallelism\":" + std::to_string(plan.max_parallelism) + ",\"vertices\":[";
+      "{\"job\":" + json_string(plan.job) + ",\"max_parallelism\":" + std::to_string(plan.max_parallelism) + ",\"vertices\":[";
   bool first = true;
   auto separate = [&] {
     if (!first)
@@ -135,14 +136,14 @@ std::string as_json(const job_plan& plan) {
   };
   for (const auto& v : plan.vertices) {
     separate();
-    out += "{\"name\":" + quoted(v.name) + ",\"kind\":" + quoted(kind_text(v.kind)) + ",\"operators\":[";
+    out += "{\"name\":" + json_string(v.name) + ",\"kind\":" + json_string(kind_text(v.kind)) + ",\"operators\":[";
     for (std::size_t i = 0; i < v.operators.size(); ++i)
-      out += (i == 0 ? "" : ",") + quoted(v.operators[i]);
+      out += (i == 0 ? "" : ",") + json_string(v.operators[i]);
     out += "],\"parallelism\":" + std::to_string(v.parallelism) + ",\"keyed\":" + (v.keyed ? "true" : "false");
     if (const auto* topic = topic_of(v))
-      out += ",\"connection\":" + quoted(topic->connection) + ",\"topic\":" + quoted(topic->topic);
+      out += ",\"connection\":" + json_string(topic->connection) + ",\"topic\":" + json_string(topic->topic);
     if (v.kind == vertex_kind::sink)
-      out += ",\"guarantee\":" + quoted(delivery_text(v.sink.guarantee));
+      out += ",\"guarantee\":" + json_string(delivery_text(v.sink.guarantee));
     out += "}";
   }
   out += "],\"edges\":[";
@@ -150,7 +151,7 @@ std::string as_json(const job_plan& plan) {
   for (const auto& e : plan.edges) {
     separate();
     out += "{\"from\":" + std::to_string(e.from) + ",\"to\":" + std::to_string(e.to) +
-           ",\"routing\":" + quoted(routing_text(e.route)) + "}";
+           ",\"routing\":" + json_string(routing_text(e.route)) + "}";
   }
   return out + "]}\n";
 }
