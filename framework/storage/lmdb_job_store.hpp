@@ -12,7 +12,8 @@ namespace weir::storage_detail {
 /// job_store in one LMDB environment. What it decides from is read at open and kept in RAM; every change is first a
 /// committed transaction, then the same change in RAM, so that a failed commit changes neither.
 ///
-/// opening and identity: lmdb_job_store_open.cpp; reading: lmdb_job_store.cpp; staging and completing: lmdb_job_store_commit.cpp; the base: lmdb_apply.cpp.
+/// opening and identity: lmdb_job_store_open.cpp; reading: lmdb_job_store.cpp; staging and completing: lmdb_job_store_commit.cpp;
+/// the base: lmdb_apply.cpp.
 class lmdb_job_store final : public job_store {
  public:
   static result<std::unique_ptr<lmdb_job_store>> open(const job_store_options& options);
@@ -81,13 +82,13 @@ class lmdb_job_store final : public job_store {
   };
 
   explicit lmdb_job_store(job_store_options options) : options_(std::move(options)) {}
-  result<> create_or_check();
   /// Opens the databases; false: there is none of them. Errors: store_corrupt (only some).
   result<bool> open_databases(MDB_txn* txn, bool create);
-  result<> load();
+  result<> create_or_check();
   result<std::vector<checkpoint_manifest>> list_checkpoints(MDB_txn* txn);
   [[nodiscard]] std::vector<unpublished> list_unpublished() const;
   result<> load_meta(MDB_txn* txn);
+  result<> load();
   result<> load_lists(MDB_txn* txn);
   result<manifest_record> read_manifest(MDB_txn* txn, std::uint64_t number);
   /// The manifest is readable and every delta chunk of it that is not applied is there and right.
