@@ -146,7 +146,6 @@ class job_store {
 /// The caller holds the store_lock.
 result<std::unique_ptr<job_store>> open_job_store(const job_store_options& options);
 
-/// Exclusive right to a store directory for this process, until destroyed or the process ends.
 /// What a look into a job's store found, all of it of one moment.
 struct store_listing {
   lineage_id lineage;
@@ -159,6 +158,7 @@ struct store_listing {
 /// base). None: there is no store yet. May block on the disk. Errors: store_corrupt, incompatible, unavailable.
 result<std::optional<store_listing>> list_store(const job_store_options& options);
 
+/// Exclusive right to a store directory for this process, until destroyed or the process ends.
 class store_lock {
  public:
   virtual ~store_lock() = default;

@@ -87,8 +87,8 @@ class lmdb_job_store final : public job_store {
   result<> create_or_check();
   result<std::vector<checkpoint_manifest>> list_checkpoints(MDB_txn* txn);
   [[nodiscard]] std::vector<unpublished> list_unpublished() const;
-  result<> load_meta(MDB_txn* txn);
   result<> load();
+  result<> load_meta(MDB_txn* txn);
   result<> load_lists(MDB_txn* txn);
   result<manifest_record> read_manifest(MDB_txn* txn, std::uint64_t number);
   /// The manifest is readable and every delta chunk of it that is not applied is there and right.
