@@ -96,8 +96,9 @@ struct output_record {
 /// How a publish went; see publish_outcome.
 struct publish_report {
   publish_outcome outcome = publish_outcome::done;
-  std::size_t record = 0;
+  std::size_t record = 0; ///< Of `unwritable`: which one, counted from the first `add` of the transaction.
   error cause;
+  std::vector<std::size_t> also = {}; ///< Of `unwritable`: others of the transaction that are refused as well, ascending.
 };
 
 /// The exactly-once road to one connection under one transactional id. Owned by the publisher actor (detached); every

@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::size_t marker_record = ~std::size_t{0} - 1;
 constexpr std::size_t largest_record = 256u << 20; // Of librdkafka's own limit, which must not be the one that decides.
-constexpr std::size_t usual_batch = 1'000'000;
 using steady = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
@@ -374,6 +373,8 @@ publish_report kafka_publisher::fail(const call_outcome& cause) {
   auto report = judge_failures(cause);
   if (report.outcome == publish_outcome::fenced)
     return end(state::fenced, publish_outcome::fenced, report.cause.message);
+  // The abort comes first also where a new producer follows, though behind a refused batch it was seen to take 30 s: requests of
+  // a producer that is only destroyed may arrive behind its successor's fencing and leave a transaction open for good.
   if (fatal_error || cause.fatal)
     state_ = state::unfenced;
   else

@@ -58,6 +58,7 @@ class kafka_publisher final : public transactional_publisher {
   void abort() override;
 
  private:
+  static constexpr std::size_t usual_batch = 1'000'000;
   enum class state {
     unfenced, ///< No producer, or one to be replaced: `fence`, or the next `add` after a first fence, leads to `ready`.
     ready,    ///< Fenced, no transaction is open. `add` and `commit` lead to `open`.
@@ -86,7 +87,13 @@ class kafka_publisher final : public transactional_publisher {
   /// Judges a failure before the commit was asked for, aborts, and says what became of the publish.
   publish_report fail(const call_outcome& cause);
   publish_report judge_failures(const call_outcome& cause);
-  publish_report judge_too_large(const std::vector<delivery_failures::failure>& failures);
+  /// `refused` ascends by record and is not empty.
+  publish_report judge_refused(const std::vector<delivery_failures::failure>& refused);
+  publish_report judge_too_large(const std::vector<delivery_failures::failure>& refused);
+  [[nodiscard]] publish_report unwritable(const std::vector<std::size_t>& records, const error& cause) const;
+  publish_report isolate(errc code, const std::string& what);
+  /// Asks for the limits of the topics of refused records anew: they may have been lowered.
+  void read_limits(const std::vector<delivery_failures::failure>& refused);
   [[nodiscard]] bool topic_is_gone(std::string& which);
   void abort_or_replace();
   void forget_transaction();

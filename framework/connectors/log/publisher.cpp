@@ -53,17 +53,16 @@ class log_publisher : public transactional_publisher {
   }
 
   publish_report add(std::span<const output_record> records) override {
+    const auto before = batch_.records();
     for (std::size_t i = 0; i < records.size(); ++i) {
       auto topic = topics_.find(records[i].topic);
       if (!topic) {
         abort();
-        auto report = report_of(topic.err());
-        report.record = i;
-        return report;
+        return report_of(topic.err());
       }
       if (auto added = batch_.add(**topic, records[i]); !added) {
         abort();
-        return {publish_outcome::unwritable, i, added.err()};
+        return {publish_outcome::unwritable, before + i, added.err()};
       }
     }
     return {};

@@ -175,4 +175,22 @@ void create_topic(const std::string& topic, int partitions, const std::map<std::
     throw std::runtime_error("topic " + topic + " was not created");
 }
 
+void configure_topic(const std::string& topic, const std::map<std::string, std::string>& config) {
+  auto* rk = make_client(RD_KAFKA_PRODUCER, {});
+  auto* queue = rd_kafka_queue_new(rk);
+  auto* what = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str());
+  for (const auto& [name, value] : config)
+    rd_kafka_ConfigResource_set_config(what, name.c_str(), value.c_str());
+  rd_kafka_AlterConfigs(rk, &what, 1, nullptr, queue);
+  auto* event = rd_kafka_queue_poll(queue, 20'000);
+  bool good = event && !rd_kafka_event_error(event);
+  if (event)
+    rd_kafka_event_destroy(event);
+  rd_kafka_ConfigResource_destroy(what);
+  rd_kafka_queue_destroy(queue);
+  rd_kafka_destroy(rk);
+  if (!good)
+    throw std::runtime_error("topic " + topic + " was not configured");
+}
+
 } // namespace kafka_test

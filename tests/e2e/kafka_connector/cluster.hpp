@@ -97,5 +97,7 @@ class foreign_producer {
 
 void delete_topic(const std::string& topic);
 void create_topic(const std::string& topic, int partitions, const std::map<std::string, std::string>& config = {});
+/// Sets the whole configuration of a topic: what is not named is the broker's default again.
+void configure_topic(const std::string& topic, const std::map<std::string, std::string>& config);
 
 } // namespace kafka_test

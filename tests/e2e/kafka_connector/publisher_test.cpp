@@ -183,6 +183,108 @@ TEST_CASE("one record above the topic's limit is named, and the rest can be publ
   CHECK(scan.records.size() == 49);
 }
 
+namespace {
+
+struct isolated {
+  std::vector<std::size_t> named; ///< Places in the whole list.
+  int attempts = 0;
+  weir::publish_report last;
+};
+
+/// Publishes without the records that are named as unwritable, as a job that skips them does, until the rest is out.
+isolated publish_the_rest(weir::transactional_publisher& p, const std::vector<weir::output_record>& all) {
+  isolated out;
+  std::vector<std::size_t> left(all.size());
+  std::iota(left.begin(), left.end(), std::size_t{0});
+  while (++out.attempts < 40) {
+    std::vector<weir::output_record> records;
+    for (auto i : left)
+      records.push_back(all[i]);
+    out.last = p.add(records);
+    if (out.last.outcome == publish_outcome::done)
+      out.last = p.commit(make_marker(1));
+    if (out.last.outcome == publish_outcome::retriable)
+      continue;
+    if (out.last.outcome != publish_outcome::unwritable)
+      break;
+    auto refused = out.last.also;
+    refused.insert(refused.begin(), out.last.record);
+    for (auto it = refused.rbegin(); it != refused.rend(); ++it) {
+      out.named.push_back(left.at(*it));
+      left.erase(left.begin() + static_cast<std::ptrdiff_t>(*it));
+    }
+  }
+  std::sort(out.named.begin(), out.named.end());
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("records above a limit that was lowered after they were accepted are all named, the others are published") {
+  const std::string compression = GENERATE("none", "lz4");
+  CAPTURE(compression);
+  world w(1, {{"compression", compression}});
+  auto topic = fresh("lowered");
+  create_topic(topic, 1, {{"max.message.bytes", "200000"}});
+  CHECK(must(w.sink->ensure_topic(topic, 0, false)).max_record_bytes == 200'000);
+  auto p = w.publisher();
+  must(p->fence());
+  configure_topic(topic, {{"max.message.bytes", "10000"}});
+  std::minstd_rand random(11);
+  // Bytes that no codec makes smaller.
+  auto bytes = [&](std::size_t n) {
+    std::string s(n, '\0');
+    for (auto& c : s)
+      c = static_cast<char>(random());
+    return s;
+  };
+  std::vector<std::string> values;
+  for (int i = 0; i < 60; ++i)
+    values.push_back(bytes(i == 7 || i == 8 || i == 41 ? 12'000 : 900));
+  std::vector<weir::output_record> records;
+  for (auto& v : values)
+    records.push_back({topic, 0, "k", v, {}, 1'700'000'000'000});
+  auto got = publish_the_rest(*p, records);
+  INFO(got.last.cause.message);
+  CAPTURE(got.attempts);
+  REQUIRE(got.last.outcome == publish_outcome::done);
+  CHECK(got.named == std::vector<std::size_t>{7, 8, 41});
+  partition_scan scan(*w.main, topic, 0, 0);
+  REQUIRE(scan.until_end());
+  CHECK(scan.records.size() == 57);
+}
+
+TEST_CASE("records that the broker finds invalid are named one by one, not their whole batch") {
+  struct kind {
+    const char* what;
+    std::map<std::string, std::string> config;
+  };
+  auto k = GENERATE(kind{"no key in a compacted topic", {{"cleanup.policy", "compact"}}},
+                    kind{"a time stamp too far off", {{"message.timestamp.difference.max.ms", "3600000"}}});
+  CAPTURE(k.what);
+  world w;
+  auto topic = fresh("picky");
+  create_topic(topic, 1, k.config);
+  auto p = w.publisher();
+  must(p->fence());
+  auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  std::vector<weir::output_record> records(40, weir::output_record{topic, 0, "k", "v", {}, now});
+  for (auto i : {3u, 17u}) {
+    if (k.config.count("cleanup.policy") > 0)
+      records[i].key.reset();
+    else
+      records[i].time_ms = now - 7'200'000;
+  }
+  auto got = publish_the_rest(*p, records);
+  INFO(got.last.cause.message);
+  CAPTURE(got.attempts);
+  REQUIRE(got.last.outcome == publish_outcome::done);
+  CHECK(got.named == std::vector<std::size_t>{3, 17});
+  partition_scan scan(*w.main, topic, 0, 0);
+  REQUIRE(scan.until_end());
+  CHECK(scan.records.size() == 38);
+}
+
 TEST_CASE("a deleted topic is gone, not retried for ever, and other topics go on") {
   world w(1, {{"transaction.timeout", "12s"}, {"delivery.timeout", "5s"}, {"request.timeout", "5s"}});
   auto doomed = fresh("doomed");
@@ -199,6 +301,43 @@ TEST_CASE("a deleted topic is gone, not retried for ever, and other topics go on
   CHECK(report.outcome == publish_outcome::gone);
   REQUIRE(add(*p, {w.record("other")}) == publish_outcome::done);
   REQUIRE(commit(*p, 2) == publish_outcome::done);
+}
+
+TEST_CASE("a publisher that replaces its own producer looks first whether another has published under the id meanwhile") {
+  world w;
+  auto first = w.publisher();
+  must(first->fence());
+  REQUIRE(commit(*first, 1) == publish_outcome::done);
+  // A topic with a smaller limit comes: the next transaction needs a producer with smaller batches.
+  auto small = fresh("small");
+  create_topic(small, 1, {{"max.message.bytes", "10000"}});
+  auto replaces = [&](weir::transactional_publisher& p, std::string_view value) {
+    must(w.sink->ensure_topic(small, 0, false));
+    return p.add(std::vector<weir::output_record>{w.record(value)});
+  };
+  SECTION("nobody has: the same publish goes on") {
+    REQUIRE(replaces(*first, "mine").outcome == publish_outcome::done);
+    REQUIRE(commit(*first, 2) == publish_outcome::done);
+    CHECK(must(first->read_marker()) == make_marker(2));
+  }
+  SECTION("another has: it publishes no more, although its new producer has just taken the id over") {
+    auto other = w.publisher();
+    must(other->fence());
+    REQUIRE(add(*other, {w.record("other")}) == publish_outcome::done);
+    REQUIRE(commit(*other, 2) == publish_outcome::done);
+    auto report = replaces(*first, "mine");
+    CHECK(report.outcome == publish_outcome::unknown);
+    CHECK(report.cause.code == weir::errc::unknown_outcome);
+    CHECK(report.cause.message.find("another process published under this id") != std::string::npos);
+    CHECK(commit(*first, 2) == publish_outcome::unknown);
+    CHECK(first->fence().err().code == weir::errc::unknown_outcome);
+    auto next = w.publisher();
+    must(next->fence());
+    CHECK(must(next->read_marker()) == make_marker(2));
+    partition_scan scan(*w.main, w.topic, 0, 0);
+    REQUIRE(scan.until_end());
+    CHECK(values(scan) == std::vector<std::string>{"other"});
+  }
 }
 
 TEST_CASE("source offsets committed with the transaction are the group's") {
