@@ -1,5 +1,9 @@
 # Everything comes from the distribution; docs/dependencies.md says why each is here.
 find_package(Threads REQUIRED)
+# By the description that Boost brings: CMake 3.30 and later warn about their own.
+if(POLICY CMP0167)
+  cmake_policy(SET CMP0167 NEW)
+endif()
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(simdjson REQUIRED)
 find_package(fmt REQUIRED)
