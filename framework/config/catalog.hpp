@@ -28,4 +28,10 @@ struct connection_type {
 /// True for names of client properties that hold a secret (passwords, private keys, tokens).
 [[nodiscard]] bool is_secret_property(std::string_view name);
 
+/// A setting for readers: what is written for it ("integer", "duration", its words), its bounds with the unit (empty:
+/// none but those of its form; "0 to 128", "at least 1ms"), and its default ("required", "none", or JSON text).
+[[nodiscard]] std::string form_text(const setting& s);
+[[nodiscard]] std::string bounds_text(const setting& s);
+[[nodiscard]] std::string default_text(const setting& s);
+
 } // namespace weir

@@ -4,50 +4,20 @@
 namespace weir {
 namespace {
 
-std::string form_of(const setting& s) {
-  switch (s.type) {
-    case setting_type::text:
-      return s.secret ? "secret" : "string";
-    case setting_type::name:
-      return "name";
-    case setting_type::integer:
-      return "integer";
-    case setting_type::boolean:
-      return "true or false";
-    case setting_type::time_span:
-      return "duration";
-    case setting_type::bytes:
-      return "size";
-    case setting_type::choice: {
-      std::string out;
-      for (const auto& c : s.choices)
-        out += (out.empty() ? "`" : ", `") + c + "`";
-      return out;
-    }
-    case setting_type::topic:
-      return "topic";
-    case setting_type::start:
-      return "start position";
-    case setting_type::text_map:
-      return "object of strings";
-  }
-  return "";
+std::string quoted(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words)
+    out += (out.empty() ? "`" : ", `") + word + "`";
+  return out;
 }
 
-std::string bounds_of(const setting& s) {
-  if (s.type != setting_type::integer && s.type != setting_type::time_span && s.type != setting_type::bytes)
-    return "";
-  auto least = format_amount(s.type, s.min);
-  if (s.max == std::numeric_limits<std::int64_t>::max())
-    return s.min == 0 ? "" : ", at least " + least;
-  return s.min == s.max ? ", only " + least : ", " + least + " to " + format_amount(s.type, s.max);
+std::string form_and_bounds(const setting& s) {
+  auto bounds = bounds_text(s);
+  auto form = s.type == setting_type::choice ? quoted(s.choices) : form_text(s);
+  return bounds.empty() ? form : form + ", " + bounds;
 }
 
-std::string default_of(const setting& s) {
-  if (s.required)
-    return "required";
-  return s.fallback.empty() ? "none" : "`" + s.fallback + "`";
-}
+std::string default_cell(const setting& s) { return s.required || s.fallback.empty() ? default_text(s) : "`" + s.fallback + "`"; }
 
 void table(std::string& out, const std::string& prefix, const settings_table& settings) {
   out += "| setting | form | default | what |\n| --- | --- | --- | --- |\n";
@@ -59,8 +29,7 @@ void table(std::string& out, const std::string& prefix, const settings_table& se
       notes += " Environment: `" + s.environment + "`.";
     if (s.effect == change_effect::fixed)
       notes += " Fixed for the life of a store.";
-    out += "| `" + prefix + s.name + "` | " + form_of(s) + bounds_of(s) + " | " + default_of(s) + " | " + s.sentence + notes +
-           " |\n";
+    out += "| `" + prefix + s.name + "` | " + form_and_bounds(s) + " | " + default_cell(s) + " | " + s.sentence + notes + " |\n";
   }
   out += "\n";
 }
@@ -103,6 +72,52 @@ position* is `"earliest"`, `"latest"`, `"group"` (the consumer group's committed
 )";
 
 } // namespace
+
+std::string form_text(const setting& s) {
+  switch (s.type) {
+    case setting_type::text:
+      return s.secret ? "secret" : "string";
+    case setting_type::name:
+      return "name";
+    case setting_type::integer:
+      return "integer";
+    case setting_type::boolean:
+      return "true or false";
+    case setting_type::time_span:
+      return "duration";
+    case setting_type::bytes:
+      return "size";
+    case setting_type::choice: {
+      std::string out;
+      for (const auto& word : s.choices)
+        out += (out.empty() ? "" : ", ") + word;
+      return out;
+    }
+    case setting_type::topic:
+      return "topic";
+    case setting_type::start:
+      return "start position";
+    case setting_type::text_map:
+      return "object of strings";
+  }
+  return "";
+}
+
+std::string bounds_text(const setting& s) {
+  if (s.type != setting_type::integer && s.type != setting_type::time_span && s.type != setting_type::bytes)
+    return "";
+  auto unit = s.unit.empty() ? s.unit : " " + s.unit;
+  auto least = format_amount(s.type, s.min);
+  if (s.max == std::numeric_limits<std::int64_t>::max())
+    return s.min == 0 ? s.unit : "at least " + least + unit;
+  return s.min == s.max ? "only " + least + unit : least + " to " + format_amount(s.type, s.max) + unit;
+}
+
+std::string default_text(const setting& s) {
+  if (s.required)
+    return "required";
+  return s.fallback.empty() ? "none" : s.fallback;
+}
 
 std::string config_reference(std::span<const service_description> types) {
   std::string out = head;

@@ -39,6 +39,7 @@ enum class change_effect : std::uint8_t {
 struct setting {
   std::string name;
   std::string sentence;
+  std::string unit; ///< What an integer counts, "orders"; durations and sizes carry theirs in the value.
   setting_type type = setting_type::text;
   bool required = false;
   bool secret = false;  ///< Only by ${env:…} or ${file:…}; never shown.
@@ -76,7 +77,8 @@ struct setting_options {
   change_effect effect = change_effect::restart;
   std::string environment = {};
   bool secret = false;
-  bool name = false; ///< A string of the form setting_type::name.
+  bool name = false;     ///< A string of the form setting_type::name.
+  std::string unit = {}; ///< What an integer counts, "orders".
 };
 
 /// A rule between settings that is broken: which setting and why.
@@ -223,6 +225,7 @@ class settings_of : public settings_table {
     setting s;
     s.name = name;
     s.sentence = std::move(sentence);
+    s.unit = std::move(o.unit);
     s.type = type;
     s.required = o.required;
     s.secret = o.secret;

@@ -6,6 +6,7 @@
 #include "services/weir/jobs.hpp"
 #include "services/weir/log_commands.hpp"
 
+#include "services/weir/service_commands.hpp"
 namespace weir {
 namespace {
 
@@ -17,6 +18,8 @@ struct command_state {
   std::string format = "text";
   log_create_options create;
   log_produce_options produce;
+  services_options services;
+  new_service_options scaffold;
   log_consume_options consume;
   std::string log_directory;
   struct added_value {
@@ -68,6 +71,7 @@ class command_line {
     for (const auto& c : program_.commands)
       add_command(c);
   }
+    add_service_commands();
 
   CLI::App* command(CLI::App& in, const std::string& name, const std::string& sentence, std::function<exit_code()> run) {
     auto* sub = in.add_subcommand(name, sentence);
@@ -162,6 +166,21 @@ class command_line {
 
   void add_command(const program_command& c) {
     auto& values = state_.added.emplace_back();
+  void add_service_commands() {
+    auto* services = command(app_, "services", "List the service types of this program, or the settings of one",
+                             [this] { return services_command(program_, state_.services, seams_); });
+    services->add_option("NAME", state_.services.name, "Service type");
+    services->add_flag("--json", state_.services.json, "As JSON, with all settings");
+
+    auto* make = app_.add_subcommand("new", "Begin something of your own");
+    make->require_subcommand(1);
+    auto* service = command(*make, "service", "Write the project of a service: code, test, configuration, CMakeLists.txt",
+                            [this] { return new_service_command(state_.scaffold, seams_); });
+    service->add_option("NAME", state_.scaffold.name, "Its name: lower-case letters, digits and '-'")->required();
+    service->add_option("--kind", state_.scaffold.kind, "job: a dataflow")->required()->check(CLI::IsMember({"job"}));
+    service->add_option("--dir", state_.scaffold.directory, "Directory to make; without it NAME");
+  }
+
     for (const auto& o : c.options)
       values.push_back({&o, o.fallback, false});
     auto* sub = command(app_, c.name, c.sentence, [this, &c, &values] {

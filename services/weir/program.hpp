@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,11 +13,18 @@
 
 namespace weir {
 
+/// How a service type is written.
+enum class service_kind : std::uint8_t {
+  job,   ///< A dataflow.
+  actor, ///< An actor service: handlers of events, requests and timers.
+};
+
 /// A type of service that a configuration can name: what it is called, which settings it has, and the code that turns
 /// settings into a job. Made by `service`.
 struct service_type {
   std::string name;
   std::string sentence;
+  service_kind kind = service_kind::job;
   std::shared_ptr<const settings_table> settings;
   /// The job, named as the service is. Called once per service before anything starts; may throw.
   std::function<result<job_plan>(const std::string& job, const setting_values& values)> plan;
@@ -32,10 +40,17 @@ result<job_plan> plan_of(const Job& made, int parallelism) {
   options.parallelism = parallelism;
   return made.plan(options);
 }
+// Only an actor service has a context for its handlers and one for questions.
+template <class Made>
+concept actor_declaration = requires {
+  typename Made::context;
+  typename Made::reader;
+};
 } // namespace detail
 
-/// A service type from a function of its settings that returns a weir::job, a job_plan or a result<job_plan>. A member
-/// `parallelism` of the settings is the parallelism of the job's keyed operators that have none of their own.
+/// A service type from a function of its settings that returns a weir::job, a weir::actor_service, a job_plan or a
+/// result<job_plan>; its kind follows from that. A member `parallelism` of the settings is the parallelism of the job's keyed
+/// operators that have none of their own.
 ///
 ///     weir::service("order-totals", "Totals per customer and minute.", order_totals_table(), make_order_totals)
 template <class Settings, class Factory>
@@ -44,6 +59,7 @@ service_type service(std::string name, std::string sentence, settings_of<Setting
   service_type out;
   out.name = std::move(name);
   out.sentence = std::move(sentence);
+  out.kind = detail::actor_declaration<std::invoke_result_t<Factory&, const Settings&>> ? service_kind::actor : service_kind::job;
   out.settings = shared;
   out.plan = [shared, make = std::move(make)](const std::string& job, const setting_values& values) -> result<job_plan> {
     const Settings settings = shared->make(values);

@@ -13,7 +13,8 @@ TEST_CASE("--help of every command prints its usage and is done") {
                std::vector<std::string>{"log", "create"}, std::vector<std::string>{"log", "produce"},
                std::vector<std::string>{"log", "consume"}, std::vector<std::string>{"log", "topics"},
                std::vector<std::string>{"fail-points"}, std::vector<std::string>{"config"},
-               std::vector<std::string>{"config", "schema"}, std::vector<std::string>{"config", "reference"});
+               std::vector<std::string>{"config", "schema"}, std::vector<std::string>{"config", "reference"},
+               std::vector<std::string>{"services"}, std::vector<std::string>{"new"}, std::vector<std::string>{"new", "service"});
   words.emplace_back("--help");
   bench b;
   CHECK(b.run(words) == exit_code::done);
@@ -24,7 +25,8 @@ TEST_CASE("--help of every command prints its usage and is done") {
 TEST_CASE("the help names the exit codes and every command") {
   bench b;
   REQUIRE(b.run({"--help"}) == exit_code::done);
-  for (const char* word : {"run", "validate", "graph", "checkpoints", "log", "fail-points", "config", "70 bug"})
+  for (const char* word :
+       {"run", "validate", "graph", "checkpoints", "log", "services", "new", "fail-points", "config", "70 bug"})
     CHECK(holds(b.out.str(), word));
 }
 

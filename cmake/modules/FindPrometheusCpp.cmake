@@ -1,0 +1,10 @@
+# prometheus-cpp (core; its own files ask for libcurl and more), which Debian packages without CMake files that need nothing else: PrometheusCpp::core.
+find_path(PrometheusCpp_INCLUDE_DIR prometheus/registry.h)
+find_library(PrometheusCpp_LIBRARY prometheus-cpp-core)
+mark_as_advanced(PrometheusCpp_INCLUDE_DIR PrometheusCpp_LIBRARY)
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(PrometheusCpp REQUIRED_VARS PrometheusCpp_LIBRARY PrometheusCpp_INCLUDE_DIR REASON_FAILURE_MESSAGE "On Debian: apt-get install prometheus-cpp-dev")
+if(PrometheusCpp_FOUND AND NOT TARGET PrometheusCpp::core)
+  add_library(PrometheusCpp::core UNKNOWN IMPORTED)
+  set_target_properties(PrometheusCpp::core PROPERTIES IMPORTED_LOCATION ${PrometheusCpp_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${PrometheusCpp_INCLUDE_DIR})
+endif()

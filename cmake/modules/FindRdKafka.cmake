@@ -1,0 +1,10 @@
+# librdkafka, the C client of Kafka, which Debian packages without CMake files: RdKafka::rdkafka.
+find_path(RdKafka_INCLUDE_DIR librdkafka/rdkafka.h)
+find_library(RdKafka_LIBRARY rdkafka)
+mark_as_advanced(RdKafka_INCLUDE_DIR RdKafka_LIBRARY)
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(RdKafka REQUIRED_VARS RdKafka_LIBRARY RdKafka_INCLUDE_DIR REASON_FAILURE_MESSAGE "On Debian: apt-get install librdkafka-dev")
+if(RdKafka_FOUND AND NOT TARGET RdKafka::rdkafka)
+  add_library(RdKafka::rdkafka UNKNOWN IMPORTED)
+  set_target_properties(RdKafka::rdkafka PROPERTIES IMPORTED_LOCATION ${RdKafka_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${RdKafka_INCLUDE_DIR})
+endif()
