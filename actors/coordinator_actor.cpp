@@ -28,12 +28,10 @@ bool passes(self_pointer self, fail_point point) {
 std::shared_ptr<const msg::source_positions> positions_of(const std::vector<contribution>& contributions) {
   auto positions = std::make_shared<msg::source_positions>();
   for (auto& c : contributions) {
-    if (c.inline_state.empty() || c.delta_end != 0 || c.outbox_end != 0)
+    if (!c.who.vertex.starts_with(reader_prefix))
       continue;
-    if (c.who.vertex.starts_with(reader_prefix)) {
-      if (auto r = decode_reader_snapshot(c.inline_state))
-        (*positions)[c.who.vertex.substr(reader_prefix.size())][c.who.index] = r->next_offset;
-    }
+    if (auto r = decode_reader_snapshot(c.inline_state))
+      (*positions)[c.who.vertex.substr(reader_prefix.size())][c.who.index] = r->next_offset;
   }
   return positions;
 }
@@ -44,6 +42,7 @@ struct executor {
   void operator()(const checkpoint_coordinator::send_barrier& a) const {
     if (!passes(self, fail_point::coordinator_begin))
       return;
+    self->state.began = now();
     for (auto& r : self->state.audience.readers)
       self->send(r, msg::barrier{a.checkpoint, a.final_barrier});
   }
@@ -52,8 +51,6 @@ struct executor {
       return;
     auto& s = self->state;
     s.positions = positions_of(a.contributions);
-    s.final_barrier = a.final_barrier;
-    s.ended = a.ended;
     checkpoint_manifest m;
     m.number = a.checkpoint;
     m.incarnation = s.options.incarnation;
@@ -72,10 +69,12 @@ struct executor {
     if (!passes(self, fail_point::coordinator_completed))
       return;
     auto& s = self->state;
-    msg::complete m{a.checkpoint, a.final_barrier, a.ended, s.positions};
-    for (auto& t : s.audience.tasks)
-      self->send(t, m);
-    self->send(s.audience.publisher, m);
+    auto& shared = *s.options.shared;
+    auto took = now() - s.began;
+    shared.checkpoints_completed.fetch_add(1, std::memory_order_relaxed);
+    shared.checkpoint_us.store(took.count(), std::memory_order_relaxed);
+    shared.checkpoint_durations.observe(took);
+    self->send(s.audience.publisher, msg::complete{a.checkpoint, s.positions});
     // Behind the end of all inputs no further checkpoint follows, whether this one was asked to be the last or not.
     if (a.final_barrier || a.ended)
       self->send(s.options.supervisor, msg::drained{a.checkpoint, a.ended});
@@ -83,6 +82,7 @@ struct executor {
   void operator()(const checkpoint_coordinator::announce_closed& a) const {
     self->state.options.log.warning("checkpoint closed without being complete; nothing is lost, the next one holds its changes",
                                     {{"checkpoint", a.checkpoint}, {"why", a.why}});
+    self->state.options.shared->checkpoint_closed(a.why);
     for (auto& t : self->state.audience.tasks)
       self->send(t, msg::closed{a.checkpoint});
   }

@@ -33,9 +33,8 @@ struct coordinator_state {
   std::unique_ptr<checkpoint_coordinator> protocol;
   bool failed = false;
   std::optional<duration> timer;
+  duration began{0};                                      ///< When the barriers of the running checkpoint were sent.
   std::shared_ptr<const msg::source_positions> positions; ///< Of the checkpoint being completed.
-  bool final_barrier = false;
-  bool ended = false;
   static inline const char* name = "weir.coordinator";
 };
 caf::behavior coordinator_actor(caf::stateful_actor<coordinator_state>* self, coordinator_options options);

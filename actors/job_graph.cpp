@@ -109,8 +109,10 @@ void job_graph::size(const recovered_job& job) {
     }
     (spec_.plan.vertices[v].kind == vertex_kind::source ? readers_ : tasks_) += instances_[v].size();
   }
-  shared_->set_lag_slots(readers_);
-  shared_->set_watermark_slots(tasks_);
+  std::vector<std::size_t> tasks;
+  for (auto& vertex : instances_)
+    tasks.push_back(vertex.size());
+  shared_->lay_out(spec_.plan, tasks);
 }
 
 void job_graph::spawn_control(const recovered_job& job, attempt_connections& connections, job_actors& actors) {
@@ -141,6 +143,8 @@ void job_graph::spawn_control(const recovered_job& job, attempt_connections& con
 
   publisher_options p;
   p.publisher = connections.publisher;
+  p.shared = shared_;
+  shared_->publishes = connections.publisher != nullptr;
   p.lineage = store_.lineage();
   p.incarnation = store_.incarnation();
   p.store = actors.store;
@@ -153,14 +157,13 @@ void job_graph::spawn_control(const recovered_job& job, attempt_connections& con
 }
 
 void job_graph::spawn(job_actors& actors) {
-  std::size_t lag = 0, watermark = 0;
   for (auto& vertex : instances_) {
     for (auto& i : vertex) {
       auto kind = spec_.plan.vertices[i.vertex].kind;
       if (kind == vertex_kind::source) {
         i.pending = std::make_shared<std::atomic<bool>>(false);
-        i.actor = system_.spawn(
-            reader_actor, reader_options{who(i), shared_, supervisor_, actors.coordinator, i.pending, shared_->lag_slot(lag++)});
+        i.actor = system_.spawn(reader_actor, reader_options{who(i), shared_, supervisor_, actors.coordinator, i.pending,
+                                                             shared_->meter(i.vertex, static_cast<std::size_t>(i.subtask))});
         actors.readers.push_back(i.actor);
         continue;
       }
@@ -171,7 +174,7 @@ void job_graph::spawn(job_actors& actors) {
       o.coordinator = actors.coordinator;
       o.store = actors.store;
       o.transport = transport_;
-      o.watermark = shared_->watermark_slot(watermark++);
+      o.meter = shared_->meter(i.vertex, static_cast<std::size_t>(i.subtask));
       i.actor = system_.spawn(task_actor, o);
       actors.tasks.push_back(i.actor);
       if (kind == vertex_kind::sink)

@@ -64,7 +64,8 @@ void job_shared::on_stop(std::function<void()> f) {
 
 void job_shared::set_phase(job_phase p, std::string detail) {
   std::lock_guard lock(mutex_);
-  phase = p;
+  if (phase.exchange(p) != p || !phase_since_)
+    phase_since_ = system_clock().now();
   detail_ = std::move(detail);
 }
 
@@ -73,52 +74,71 @@ void job_shared::set_cause(const error& e) {
   cause_ = e;
 }
 
-void job_shared::set_lag_slots(std::size_t n) {
+void job_shared::checkpoint_closed(const std::string& why) {
   std::lock_guard lock(mutex_);
-  lags_ = std::make_unique<std::atomic<std::int64_t>[]>(n);
-  lag_count_ = n;
-  for (std::size_t i = 0; i < n; ++i)
-    lags_[i] = -1;
+  ++checkpoints_closed_;
+  closed_why_ = why;
 }
 
-std::atomic<std::int64_t>* job_shared::lag_slot(std::size_t i) { return &lags_[i]; }
-
-void job_shared::set_watermark_slots(std::size_t n) {
+void job_shared::lay_out(const job_plan& plan, const std::vector<std::size_t>& tasks) {
   std::lock_guard lock(mutex_);
-  watermarks_ = std::make_unique<std::atomic<std::int64_t>[]>(n);
-  watermark_count_ = n;
-  for (std::size_t i = 0; i < n; ++i)
-    watermarks_[i] = min_timestamp.us;
+  figures_ = std::make_shared<job_figures>(plan, tasks, figures_.get());
 }
 
-std::atomic<std::int64_t>* job_shared::watermark_slot(std::size_t i) { return &watermarks_[i]; }
+task_meter job_shared::meter(std::size_t vertex, std::size_t subtask) {
+  std::lock_guard lock(mutex_);
+  return task_meter(std::shared_ptr<job_figures::task>(figures_, &figures_->at(vertex, subtask)));
+}
 
 job_status job_shared::status() const {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   job_status s;
   s.job = job;
   s.phase = phase;
+  s.phase_since = phase_since_;
   s.detail = detail_;
+  s.checkpoints_closed = checkpoints_closed_;
+  s.closed_why = closed_why_;
+  s.cause = cause_;
+  auto figures = figures_;
+  lock.unlock();
   s.records_in = records_in;
   s.records_out = records_out;
+  s.restarts = restarts;
+  s.store_bytes = store_bytes;
+  s.unapplied_bytes = unapplied_bytes;
+  fill_checkpoint(s);
+  fill_publisher(s.publisher);
+  if (!figures)
+    return s;
+  figures->describe(s, system_clock().monotonic());
+  for (const auto& p : s.partitions)
+    if (p.lag >= 0)
+      s.lag = std::max<std::int64_t>(s.lag, 0) + p.lag;
+  return s;
+}
+
+void job_shared::fill_checkpoint(job_status& s) const {
   s.checkpoint = checkpoint;
   if (checkpoint_at_us != 0)
     s.checkpoint_at = timestamp{checkpoint_at_us};
   s.checkpoint_bytes = checkpoint_bytes;
-  s.store_bytes = store_bytes;
-  s.restarts = restarts;
-  s.cause = cause_;
-  for (std::size_t i = 0; i < lag_count_; ++i) {
-    auto lag = lags_[i].load(std::memory_order_relaxed);
-    if (lag >= 0)
-      s.lag = std::max<std::int64_t>(s.lag, 0) + lag;
-  }
-  auto lowest = max_timestamp.us;
-  for (std::size_t i = 0; i < watermark_count_; ++i)
-    lowest = std::min(lowest, watermarks_[i].load(std::memory_order_relaxed));
-  if (watermark_count_ > 0 && lowest != min_timestamp.us && lowest != max_timestamp.us)
-    s.watermark = timestamp{lowest};
-  return s;
+  s.checkpoint_bytes_total = checkpoint_bytes_total;
+  s.checkpoints_completed = checkpoints_completed;
+  s.checkpoint_duration = duration{checkpoint_us};
+  s.checkpoint_durations = checkpoint_durations.counts();
+}
+
+void job_shared::fill_publisher(publisher_status& p) const {
+  p.present = publishes;
+  p.checkpoint = published;
+  if (published_at_us != 0)
+    p.at = timestamp{published_at_us};
+  p.epochs = published_epochs;
+  p.bytes = published_bytes;
+  p.durations = publish_durations.counts();
+  p.waiting_bytes = waiting_bytes;
+  p.waiting_epochs = waiting_epochs;
 }
 
 } // namespace weir

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include "actors/job_figures.hpp"
 #include "actors/runtime.hpp"
 
 namespace weir {
@@ -16,11 +17,23 @@ struct job_shared {
 
   std::atomic<std::uint64_t> records_in{0};
   std::atomic<std::uint64_t> records_out{0};
-  std::atomic<std::int64_t> watermark_us{min_timestamp.us};
   std::atomic<std::uint64_t> checkpoint{0};
   std::atomic<std::int64_t> checkpoint_at_us{0};
   std::atomic<std::uint64_t> checkpoint_bytes{0};
+  std::atomic<std::uint64_t> checkpoint_bytes_total{0};
+  std::atomic<std::uint64_t> checkpoints_completed{0};
+  std::atomic<std::int64_t> checkpoint_us{0};
+  duration_histogram checkpoint_durations;
   std::atomic<std::uint64_t> store_bytes{0};
+  std::atomic<std::uint64_t> unapplied_bytes{0};
+  std::atomic<std::uint64_t> waiting_bytes{0};
+  std::atomic<std::uint64_t> waiting_epochs{0};
+  std::atomic<std::uint64_t> published{0};
+  std::atomic<std::int64_t> published_at_us{0};
+  std::atomic<std::uint64_t> published_epochs{0};
+  std::atomic<std::uint64_t> published_bytes{0};
+  duration_histogram publish_durations;
+  std::atomic<bool> publishes{false}; ///< There are exactly-once sinks.
   std::atomic<unsigned> restarts{0};
   std::atomic<job_phase> phase{job_phase::waiting};
   /// Something was read or changed since the last checkpoint began; the coordinator takes it back.
@@ -43,16 +56,19 @@ struct job_shared {
 
   void set_phase(job_phase p, std::string detail);
   void set_cause(const error& e);
-  /// Lag is the sum over partitions; each reader owns a slot for one attempt.
-  void set_lag_slots(std::size_t n);
-  std::atomic<std::int64_t>* lag_slot(std::size_t i);
-  /// Tasks report their merged watermark; the job's is the lowest.
-  void set_watermark_slots(std::size_t n);
-  std::atomic<std::int64_t>* watermark_slot(std::size_t i);
+  /// An attempt was closed without being complete.
+  void checkpoint_closed(const std::string& why);
+  /// An attempt lays out its graph, `tasks` by vertex; no actor of an earlier one is alive. The figures of one task are at
+  /// `meter`, for its actor.
+  void lay_out(const job_plan& plan, const std::vector<std::size_t>& tasks);
+  [[nodiscard]] task_meter meter(std::size_t vertex, std::size_t subtask);
 
   [[nodiscard]] job_status status() const;
 
  private:
+  void fill_checkpoint(job_status& s) const;
+  void fill_publisher(publisher_status& p) const;
+
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::atomic<bool> stop_{false};
@@ -61,10 +77,10 @@ struct job_shared {
   std::function<void()> on_stop_;
   std::string detail_;
   std::optional<error> cause_;
-  std::unique_ptr<std::atomic<std::int64_t>[]> lags_;
-  std::size_t lag_count_ = 0;
-  std::unique_ptr<std::atomic<std::int64_t>[]> watermarks_;
-  std::size_t watermark_count_ = 0;
+  std::uint64_t checkpoints_closed_ = 0;
+  std::string closed_why_;
+  std::optional<timestamp> phase_since_;
+  std::shared_ptr<job_figures> figures_; ///< Null until the first attempt built a graph.
 };
 
 } // namespace weir

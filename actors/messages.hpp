@@ -1,6 +1,7 @@
 #pragma once
 #include <caf/all.hpp>
 #include <cstdint>
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -8,6 +9,7 @@
 #include <weir/checkpoint/types.hpp>
 #include <weir/core/result.hpp>
 #include <weir/storage/job_store.hpp>
+#include <weir/task/epoch_publisher.hpp>
 #include <weir/task/reader_core.hpp>
 #include <weir/task/task_core.hpp>
 #include <weir/task/transport.hpp>
@@ -63,11 +65,9 @@ struct finished {
 };
 /// Next offsets per source vertex and partition, for people and lag monitors.
 using source_positions = std::map<std::string, std::map<std::int32_t, std::int64_t>>;
-/// Checkpoint k is complete, to tasks and publisher.
+/// Checkpoint k is complete, to the publisher. Tasks need not know: what of it is in the base, `applied` tells them.
 struct complete {
   std::uint64_t checkpoint;
-  bool final_barrier;
-  bool ended;
   std::shared_ptr<const source_positions> positions;
 };
 struct closed {
@@ -113,7 +113,13 @@ struct read_outbox {
 };
 struct outbox {
   std::uint64_t checkpoint;
-  result<std::vector<std::string>> chunks;
+  result<epoch_output> what;
+};
+/// The fates of records that their topic refuses for good, to the store; `kept` is told when they are durable. Whoever asked
+/// waits for it: the store ends with the promise broken.
+struct keep_fates {
+  std::string encoded;
+  std::shared_ptr<std::promise<result<>>> kept;
 };
 /// All up to the marker is published: publisher to store, and store to supervisor and coordinator when recorded.
 struct published {
@@ -166,6 +172,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::store_completed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::store_close)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::store_closed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::read_outbox)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::keep_fates)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::outbox)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::published)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::failed)

@@ -31,17 +31,37 @@ void show_positions(self_pointer self) {
   }
 }
 
+/// Waits: nothing may be published before the store has it. The store never waits for us.
+result<> keep_fates(self_pointer self, std::string encoded) {
+  auto kept = std::make_shared<std::promise<result<>>>();
+  auto answer = kept->get_future();
+  self->send(self->state.options.store, msg::keep_fates{std::move(encoded), std::move(kept)});
+  try {
+    return answer.get();
+  } catch (const std::future_error&) {
+    return error{errc::cancelled, "the store ended before it could keep what becomes of a record"};
+  }
+}
+
 result<> publish(self_pointer self) {
   auto& s = self->state;
   WEIR_TRY(hit(fail_point::publisher_begin));
   auto some = false;
   for (auto& e : s.gathered)
     some = some || !e.chunks.empty();
-  if (some)
+  if (some) {
+    auto began = system_clock().monotonic();
     WEIR_TRY(s.options.publisher->publish(s.gathered));
+    s.options.shared->publish_durations.observe(system_clock().monotonic() - began);
+  }
   WEIR_TRY(hit(fail_point::publisher_committed));
   self->send(s.options.store,
              msg::published{{s.options.lineage, s.options.incarnation, s.gathered.back().checkpoint, all_records}});
+  auto& shared = *s.options.shared;
+  shared.published.store(s.gathered.back().checkpoint, std::memory_order_relaxed);
+  shared.published_at_us.store(system_clock().now().us, std::memory_order_relaxed);
+  shared.published_epochs.fetch_add(s.gathered.size(), std::memory_order_relaxed);
+  shared.published_bytes.fetch_add(s.gathered_bytes, std::memory_order_relaxed);
   s.gathered.clear();
   s.gathered_bytes = 0;
   show_positions(self);
@@ -70,6 +90,8 @@ void go_on(self_pointer self) {
 
 caf::behavior publisher_actor(self_pointer self, publisher_options options) {
   self->state.options = std::move(options);
+  if (auto& p = self->state.options.publisher)
+    p->keep_fates_with([self](std::string encoded) { return keep_fates(self, std::move(encoded)); });
   return {
       [self](const msg::complete& m) {
         self->state.waiting.push_back(m);
@@ -80,11 +102,11 @@ caf::behavior publisher_actor(self_pointer self, publisher_options options) {
         s.reading = false;
         if (s.failed)
           return;
-        if (!m.chunks)
-          return fail(self, m.chunks.err());
-        for (auto& c : *m.chunks)
+        if (!m.what)
+          return fail(self, m.what.err());
+        for (auto& c : m.what->chunks)
           s.gathered_bytes += c.size();
-        s.gathered.push_back({m.checkpoint, *m.chunks});
+        s.gathered.push_back(*m.what);
         go_on(self);
       },
   };

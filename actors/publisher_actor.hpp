@@ -19,6 +19,7 @@ struct publisher_options {
     std::string topic;
   };
   std::map<std::string, source> sources;
+  std::shared_ptr<job_shared> shared;
   logger log;
 };
 

@@ -8,10 +8,23 @@ using self_pointer = caf::stateful_actor<reader_state>*;
 /// Steps between two looks at the mailbox: enough to amortise a message, few enough to answer barriers promptly.
 constexpr int steps_per_turn = 8;
 
+void show_figures(reader_state& s) {
+  const auto& core = *s.core;
+  s.options.meter.end(core.records(), core.output().rows_sent(), core.watermark(), core.output());
+  auto& f = s.options.meter.figures();
+  f.lag.store(core.lag(), std::memory_order_relaxed);
+  f.next_offset.store(core.next_offset(), std::memory_order_relaxed);
+  auto state = core.phase() != reader_phase::reading ? partition_state::ended
+               : core.idle()                         ? partition_state::idle
+                                                     : partition_state::reading;
+  f.state.store(state, std::memory_order_relaxed);
+}
+
 void pump(self_pointer self) {
   auto& s = self->state;
   if (s.failed || !s.started || !s.core)
     return;
+  s.options.meter.begin();
   auto more = true;
   for (int i = 0; i < steps_per_turn && more; ++i) {
     auto r = s.core->step();
@@ -32,9 +45,9 @@ void pump(self_pointer self) {
     s.options.shared->activity.store(true, std::memory_order_relaxed);
     s.reported = read;
   }
-  s.options.lag->store(s.core->lag(), std::memory_order_relaxed);
-  if (auto look = s.core->next_look(); look && !s.timer) {
-    s.timer = true;
+  show_figures(s);
+  if (auto look = s.core->next_look(); look && (!s.timer || *look < *s.timer)) {
+    s.timer = *look;
     auto wait = std::max(*look - system_clock().monotonic(), duration{std::chrono::milliseconds(1)});
     self->delayed_send(self, wait, msg::wake{});
   }
@@ -58,7 +71,7 @@ caf::behavior reader_actor(self_pointer self, reader_options options) {
       [self](const msg::wake&) {
         auto& s = self->state;
         s.options.pending->store(false);
-        s.timer = false;
+        s.timer.reset();
         if (s.core)
           s.core->on_wake();
         pump(self);

@@ -15,17 +15,17 @@ struct reader_options {
   caf::actor supervisor;
   caf::actor coordinator;
   wake_flag pending;
-  std::atomic<std::int64_t>* lag = nullptr; ///< Slot of this attempt.
+  task_meter meter;
 };
 
 /// The actor of one partition: carries messages between connector, channels and its reader_core.
 struct reader_state {
   reader_options options;
   std::unique_ptr<reader_core> core;
-  bool started = false; ///< Every task is ready: reading may begin.
-  bool running = false; ///< A `run` to itself is under way.
-  bool failed = false;  ///< Reported; waits to be stopped.
-  bool timer = false;   ///< A look is scheduled.
+  bool started = false;          ///< Every task is ready: reading may begin.
+  bool running = false;          ///< A `run` to itself is under way.
+  bool failed = false;           ///< Reported; waits to be stopped.
+  std::optional<duration> timer; ///< The next look that is scheduled, on the monotonic clock.
   std::uint64_t reported = 0;
   static inline const char* name = "weir.reader";
 };

@@ -132,7 +132,16 @@ result<> recovery_steps::fence(attempt_connections& c) {
   epoch_publisher::options o;
   o.marker_topic = spec_.name_space + ".weir-markers";
   o.wait = [shared = shared_, limit = spec_.shutdown_timeout](duration d) { return shared->wait_or_give_up(d, limit); };
+  for (auto& v : spec_.plan.vertices)
+    if (uses_outbox(v))
+      o.sinks[v.name] = v.sink;
   c.publisher = std::make_shared<epoch_publisher>(std::move(o), std::move(slots), log_);
+  WEIR_ASSIGN(auto fates, store_.fact(record_fates_fact));
+  record_fates decided;
+  if (fates && !fates->empty()) {
+    WEIR_ASSIGN(decided, record_fates::decode(*fates));
+  }
+  c.publisher->fates(std::move(decided), [this](std::string encoded) { return store_.set_fact(record_fates_fact, encoded); });
   shared_->set_phase(job_phase::recovering, "fencing earlier processes of this job");
   for (auto& [name, sink] : c.sinks) {
     if (c.clusters.contains(name))
@@ -243,8 +252,9 @@ result<> recovery_steps::publish_left(attempt_connections& c, const recovery_pla
       if (epochs.empty())
         ordinal = p.from_ordinal;
       epoch_output e{p.checkpoint, {}};
-      WEIR_TRY(store_.read_outbox(p.checkpoint, [&e](std::string_view chunk) -> result<> {
+      WEIR_TRY(store_.read_outbox(p.checkpoint, [&e](const participant_id& who, std::string_view chunk) -> result<> {
         e.chunks.emplace_back(chunk);
+        e.writers.push_back(who.vertex);
         return success();
       }));
       epochs.push_back(std::move(e));

@@ -9,6 +9,7 @@
 #include <weir/connectors/connector.hpp>
 #include <weir/core/result.hpp>
 #include <weir/graph/plan.hpp>
+#include <weir/metrics/histogram.hpp>
 
 // No CAF here: the program and tests see the runtime through this header alone.
 
@@ -55,7 +56,60 @@ enum class job_phase : std::uint8_t {
   stopping, ///< Behind the final barrier.
   ended,    ///< Bounded input read, all published.
   stopped,  ///< On request, all published.
-  failed,   ///< `cause` says why; no restart will help or the limit is reached.
+  failed,   ///< Parked: `cause` says why; no restart will help or the limit is reached. Other jobs go on.
+};
+
+/// The partition of a source that holds a watermark back: the lowest of those that are not idle.
+struct held_by {
+  std::string source;
+  std::int32_t partition = 0;
+};
+
+/// One vertex of the job graph, summed over its tasks. Counters go on over restarts of the job.
+struct operator_status {
+  std::string name;
+  vertex_kind kind = vertex_kind::task;
+  std::vector<std::string> chain; ///< Operators fused into it, head first.
+  unsigned tasks = 0;
+  std::uint64_t records_in = 0;
+  std::uint64_t records_out = 0;      ///< To other operators; of a sink to its topic.
+  duration busy{0};                   ///< Working time, summed over tasks.
+  duration blocked{0};                ///< Time without credit (back pressure from behind it), summed over tasks.
+  unsigned blocked_tasks = 0;         ///< Without credit now.
+  std::optional<timestamp> watermark; ///< The lowest of its tasks; none: nothing yet, or at the end of time.
+  std::optional<held_by> held;
+};
+
+struct partition_status {
+  std::string source; ///< The operator that reads it.
+  std::string topic;
+  std::int32_t partition = 0;
+  std::uint64_t records = 0;
+  std::int64_t next_offset = -1; ///< -1: not known yet.
+  std::int64_t lag = -1;         ///< Records behind its end; -1 unknown.
+  std::optional<timestamp> watermark;
+  bool idle = false;  ///< Does not hold watermarks back.
+  bool ended = false; ///< Read to its stop offset.
+};
+
+/// All channels between the tasks of two operators.
+struct channel_status {
+  std::string from, to;
+  std::uint64_t records = 0;
+  std::int64_t in_flight_bytes = 0; ///< Sent and not processed yet; one frame per channel may go above the capacity.
+  std::int64_t capacity_bytes = 0;
+};
+
+/// What carries complete epochs from the store to the output topics.
+struct publisher_status {
+  bool present = false;         ///< The job has exactly-once sinks.
+  std::uint64_t checkpoint = 0; ///< Newest whose output is out since the process started; 0: none.
+  std::optional<timestamp> at;
+  std::uint64_t epochs = 0;
+  std::uint64_t bytes = 0;         ///< Of encoded output, published.
+  duration_counts durations;       ///< Of one transaction of one or more epochs.
+  std::uint64_t waiting_bytes = 0; ///< Durable and not published yet.
+  std::uint64_t waiting_epochs = 0;
 };
 
 /// A snapshot of figures for the live line and for status. Rates are for the reader of two snapshots to compute.
@@ -70,9 +124,21 @@ struct job_status {
   std::uint64_t checkpoint = 0;       ///< Newest complete.
   std::optional<timestamp> checkpoint_at;
   std::uint64_t checkpoint_bytes = 0;
+  std::uint64_t checkpoints_closed = 0; ///< Attempts that were given up (a time-out, a full disk) since the process started.
+  std::string closed_why;               ///< Of the last one.
   std::uint64_t store_bytes = 0;
   unsigned restarts = 0;
   std::optional<error> cause; ///< Of the last failure.
+  std::optional<timestamp> phase_since;
+  std::uint64_t checkpoints_completed = 0; ///< Since the process started.
+  duration checkpoint_duration{0};         ///< Of the newest, from its barrier to its being durable.
+  duration_counts checkpoint_durations;
+  std::uint64_t checkpoint_bytes_total = 0;
+  std::uint64_t unapplied_bytes = 0; ///< Of complete deltas that are not in the base: what a restart has to load.
+  publisher_status publisher;
+  std::vector<operator_status> operators; ///< In topological order; empty until the graph was built for the first time.
+  std::vector<partition_status> partitions;
+  std::vector<channel_status> channels;
 };
 
 /// How a job of this process ended.

@@ -18,7 +18,9 @@ void look_at_size(self_pointer self) {
   auto stats = s.options.store->stats();
   if (!stats)
     return fail(self, stats.err());
-  s.options.shared->store_bytes.store(stats->file_bytes, std::memory_order_relaxed);
+  auto& shared = *s.options.shared;
+  shared.store_bytes.store(stats->file_bytes, std::memory_order_relaxed);
+  shared.unapplied_bytes.store(stats->unapplied_bytes, std::memory_order_relaxed);
   // What waits for the publisher; what is published but not deleted yet holds nobody up.
   auto waiting = s.options.store->unpublished_epochs();
   if (!waiting)
@@ -26,6 +28,8 @@ void look_at_size(self_pointer self) {
   std::uint64_t bytes = 0;
   for (auto& epoch : *waiting)
     bytes += epoch.bytes;
+  shared.waiting_bytes.store(bytes, std::memory_order_relaxed);
+  shared.waiting_epochs.store(waiting->size(), std::memory_order_relaxed);
   // Half the limit again, so that sinks do not stop and go with every epoch.
   auto full = s.outbox_full ? bytes > s.options.outbox_limit / 2 : bytes >= std::max<std::size_t>(s.options.outbox_limit, 1);
   if (full == s.outbox_full)
@@ -69,13 +73,14 @@ result<> stage(self_pointer self, const msg::stage& m) {
   return success();
 }
 
-result<std::vector<std::string>> outbox_of(job_store& store, std::uint64_t checkpoint) {
-  std::vector<std::string> chunks;
-  WEIR_TRY(store.read_outbox(checkpoint, [&chunks](std::string_view chunk) -> result<> {
-    chunks.emplace_back(chunk);
+result<epoch_output> outbox_of(job_store& store, std::uint64_t checkpoint) {
+  epoch_output e{checkpoint, {}};
+  WEIR_TRY(store.read_outbox(checkpoint, [&e](const participant_id& who, std::string_view chunk) -> result<> {
+    e.chunks.emplace_back(chunk);
+    e.writers.push_back(who.vertex);
     return success();
   }));
-  return chunks;
+  return e;
 }
 
 } // namespace
@@ -106,6 +111,7 @@ caf::behavior store_actor(self_pointer self, store_options options) {
         if (r) {
           s.options.shared->checkpoint = m.manifest.number;
           s.options.shared->checkpoint_at_us = m.manifest.completed_at_us;
+          s.options.shared->checkpoint_bytes_total += s.staged_bytes;
           s.options.shared->checkpoint_bytes = std::exchange(s.staged_bytes, 0);
         }
         // The answer first: everything else can wait for the disk. What a failure means, the protocol says: a full disk
@@ -130,6 +136,15 @@ caf::behavior store_actor(self_pointer self, store_options options) {
         if (!self->state.failed)
           self->send(caf::actor_cast<caf::actor>(self->current_sender()),
                      msg::outbox{m.checkpoint, outbox_of(*self->state.options.store, m.checkpoint)});
+      },
+      [self](const msg::keep_fates& m) {
+        auto& s = self->state;
+        if (s.failed)
+          return m.kept->set_value(error{errc::cancelled, "the store has failed"});
+        auto r = s.options.store->set_fact(record_fates_fact, m.encoded);
+        m.kept->set_value(r);
+        if (!r)
+          fail(self, r.err());
       },
       [self](const msg::published& m) {
         auto& s = self->state;

@@ -42,7 +42,7 @@ class supervisor {
       : self_(self), options_(std::move(options)), spec_(*options_.spec), log_(spec_.plan.job, "-", -1) {}
 
   void run() {
-    auto end = live();
+    auto end = guarded([this] { return live(); });
     job_end out;
     out.job = spec_.plan.job;
     out.phase = end.phase;
@@ -67,7 +67,7 @@ class supervisor {
     unsigned failures = 0;
     auto backoff = spec_.restart.initial_backoff;
     for (;;) {
-      auto end = attempt(**store);
+      auto end = guarded([&] { return attempt(**store); });
       if (end.partitions_grew) {
         failures = 0;
         continue;
@@ -81,7 +81,7 @@ class supervisor {
         return settled(**store, std::move(end));
       }
       if (is_terminal(end.cause->code)) {
-        log_.error("the job failed and cannot be restarted", {{"cause", end.cause->message}});
+        log_.error("the job failed in a way that no restart mends; it is parked", {{"cause", end.cause->message}});
         return end;
       }
       if (end.made_progress) {
@@ -89,7 +89,7 @@ class supervisor {
         backoff = spec_.restart.initial_backoff;
       }
       if (++failures > spec_.restart.max_attempts) {
-        log_.error("the job failed too often in a row", {{"failures", failures}, {"cause", end.cause->message}});
+        log_.error("the job failed too often in a row; it is parked", {{"failures", failures}, {"cause", end.cause->message}});
         return end;
       }
       log_.warning("the job failed and restarts from the last complete checkpoint", {{"failure", failures},
@@ -116,6 +116,18 @@ class supervisor {
     return end;
   }
 
+  /// No exception leaves a job: the others of the process go on.
+  template <class F>
+  static attempt_end guarded(F f) {
+    try {
+      return f();
+    } catch (const std::exception& e) {
+      return failed({errc::user_code_failed, std::string("an exception ended the attempt: ") + e.what()});
+    } catch (...) {
+      return failed({errc::user_code_failed, "an exception of an unknown type ended the attempt"});
+    }
+  }
+
   static attempt_end failed(error e) {
     attempt_end end;
     end.cause = std::move(e);
@@ -140,10 +152,13 @@ class supervisor {
     auto me = caf::actor_cast<caf::actor>(self_);
     job_graph graph(self_->system(), spec_, store, options_.shared, me, log_);
     options_.shared->set_phase(job_phase::recovering, "building the job graph");
-    auto started = graph.start(*job, connections, actors);
-    for (auto& a : actors.all())
-      self_->monitor(a);
-    auto end = started ? watch(graph, actors, connections) : failed(started.err());
+    // The factories of operators are user code.
+    auto end = guarded([&] {
+      auto started = graph.start(*job, connections, actors);
+      for (auto& a : actors.all())
+        self_->monitor(a);
+      return started ? watch(graph, actors, connections) : failed(started.err());
+    });
     options_.shared->on_stop(nullptr);
     stop(actors);
     // Every actor is down: what the store completed is final, whoever had heard of it.

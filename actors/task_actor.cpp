@@ -59,6 +59,7 @@ void task_state_of_actor::deliver(msg::frames& m) {
 void task_state_of_actor::pump() {
   if (failed || !core)
     return;
+  options.meter.begin();
   auto more = true;
   for (int i = 0; i < steps_per_turn && more; ++i) {
     auto r = core->step();
@@ -71,11 +72,12 @@ void task_state_of_actor::pump() {
     running = true;
     self->send(self, msg::run{});
   }
-  options.watermark->store(core->watermark().us, std::memory_order_relaxed);
-  if (auto* sink = core->sink(); sink && sink->records() != reported_out) {
+  auto* sink = core->sink();
+  if (sink && sink->records() != reported_out) {
     options.shared->records_out.fetch_add(sink->records() - reported_out, std::memory_order_relaxed);
     reported_out = sink->records();
   }
+  options.meter.end(core->rows_in(), sink ? sink->records() : core->output().rows_sent(), core->watermark(), core->output());
   schedule_timer();
 }
 
@@ -128,7 +130,6 @@ caf::behavior task_actor(caf::stateful_actor<task_state_of_actor>* self, task_op
         }
         s.pump();
       },
-      [self](const msg::complete&) {},
       [self](const msg::closed& m) {
         if (self->state.core)
           self->state.core->on_closed(m.checkpoint);

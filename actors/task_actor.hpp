@@ -12,7 +12,7 @@ struct task_options {
   caf::actor coordinator;
   caf::actor store;
   const channel_transport* transport = nullptr;
-  std::atomic<std::int64_t>* watermark = nullptr; ///< Slot of this attempt.
+  task_meter meter;
 };
 
 /// The actor of an operator task or a sink writer: carries messages between channels, store, coordinator and its task_core.

@@ -7,6 +7,9 @@ using namespace std::chrono_literals;
 
 constexpr byte_size mib(std::uint64_t n) { return {n << 20}; }
 
+/// Shorter ones can be guessed.
+constexpr std::size_t least_token_bytes = 16;
+
 struct top_config {
   std::int64_t version = 0;
   std::string name_space = "weir";
@@ -173,6 +176,47 @@ const settings_of<runtime_config>& runtime_table() {
   return table;
 }
 
+std::optional<setting_problem> check_health(const health_config& c) {
+  auto address = parse_listen_address(c.listen.empty() ? default_health_address : c.listen);
+  if (!address)
+    return setting_problem{"listen", address.err().message};
+  if (c.tls_cert.empty() != c.tls_key.empty())
+    return setting_problem{c.tls_key.empty() ? "tls.cert" : "tls.key", "tls.cert and tls.key only go together"};
+  if (!c.token.empty() && c.token.size() < least_token_bytes)
+    return setting_problem{"token", "is shorter than " + std::to_string(least_token_bytes) + " characters"};
+  if (!c.enabled || address->loopback)
+    return std::nullopt;
+  if (c.token.empty())
+    return setting_problem{"listen", "is not on loopback and needs a token: everybody who reaches it could read everything"};
+  if (c.tls_cert.empty())
+    return setting_problem{"listen", "is not on loopback and needs tls.cert and tls.key: the token would be readable on the way"};
+  return std::nullopt;
+}
+
+const settings_of<health_config>& health_table() {
+  static const auto table = [] {
+    settings_of<health_config> t;
+    t.add("enabled", &health_config::enabled, "Answer /health/live, /health/ready, /metrics and /api/v1/status over HTTP.",
+          {.environment = "WEIR_HEALTH_ENABLED"});
+    t.add("listen", &health_config::listen,
+          std::string("host:port to listen on, an address or localhost. Without it ") + default_health_address +
+              ", or a free port should that be taken; `weir status FILE` finds it either way.",
+          {.trade_off = "An address other than loopback needs token and tls; a port given here that is taken is an error.",
+           .environment = "WEIR_HEALTH_LISTEN"});
+    t.add("host", &health_config::host,
+          "Name by which clients reach it. Requests whose Host header is neither this, an address nor localhost are refused, so "
+          "that no web page can reach it through a name of its own.",
+          {.environment = "WEIR_HEALTH_HOST"});
+    t.add("token", &health_config::token, "Requests must carry it as `Authorization: Bearer …`; at least 16 characters.",
+          {.secret = true});
+    t.add("tls.cert", &health_config::tls_cert, "File of the certificate chain (PEM): HTTPS instead of HTTP.");
+    t.add("tls.key", &health_config::tls_key, "File of its private key (PEM), without password.");
+    t.rule(check_health);
+    return t;
+  }();
+  return table;
+}
+
 template <class T>
 config_section section(std::string name, std::string sentence, const settings_of<T>& table, T config::*member) {
   return {std::move(name), std::move(sentence), &table,
@@ -287,6 +331,8 @@ const std::vector<config_section>& config_sections() {
       section("shutdown", "How the process stops.", shutdown_table(), &config::shutdown),
       section("logging", "What is written to standard error.", logging_table(), &config::logging),
       section("runtime", "The actor system.", runtime_table(), &config::runtime),
+      section("health", "What the process tells over HTTP (docs/operations.md, docs/metrics.md).", health_table(),
+              &config::health),
   };
   return sections;
 }

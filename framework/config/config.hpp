@@ -56,12 +56,35 @@ struct runtime_config {
   unsigned threads = 0;
 };
 
+/// `health`: what answers over HTTP.
+struct health_config {
+  bool enabled = true;
+  std::string listen; ///< host:port; empty: default_health_address, or a free port should that be taken.
+  std::string host;   ///< Name in the Host header besides addresses and localhost.
+  std::string token;
+  std::string tls_cert, tls_key; ///< Files.
+};
+
+/// Where health listens unless told otherwise.
+inline constexpr const char* default_health_address = "127.0.0.1:9347";
+
+/// `host:port` of a listener: an IPv4 address, an IPv6 address in brackets, or localhost; the port may be 0.
+struct listen_address {
+  std::string host; ///< Without brackets.
+  std::uint16_t port = 0;
+  bool loopback = false;
+};
+/// Errors: invalid_argument when it does not have this form; a name other than localhost is refused, because what it
+/// stands for may change.
+result<listen_address> parse_listen_address(std::string_view text);
+
 /// One of `services`: which code, under which name, with which settings.
 struct service_config {
   std::string name;
   std::string type;
   setting_values settings;
-  std::size_t index = 0; ///< Position in the file, for JSON pointers.
+  restart_config restart; ///< That of the file, with what the service says itself.
+  std::size_t index = 0;  ///< Position in the file, for JSON pointers.
 };
 
 /// A configuration that was read and checked.
@@ -77,6 +100,7 @@ struct config {
   shutdown_config shutdown;
   logging_config logging;
   runtime_config runtime;
+  health_config health;
 };
 
 /// What is known of a service type before any code of it runs.

@@ -48,9 +48,10 @@ class config_loader {
 
  private:
   // The members of `object` that the table names; notes what is unknown, wrong or missing.
+  // What `inherited` holds counts where the object says nothing.
   setting_values group(const json::object& object, const std::string& pointer, const settings_table& table,
-                       std::span<const std::string_view> reserved, bool report_unknown) {
-    setting_values values;
+                       std::span<const std::string_view> reserved, bool report_unknown, setting_values inherited = {}) {
+    auto values = std::move(inherited);
     auto before = out_.problems.size();
     std::vector<std::string_view> known(reserved.begin(), reserved.end());
     for (const auto& s : table.all())
@@ -87,6 +88,26 @@ class config_loader {
     }
     auto values = group(*object, pointer, *section.table, {}, !section.name.empty());
     section.apply(out_.value, values);
+    if (section.name == "restart")
+      restart_values_ = std::move(values);
+  }
+
+  // `restart` of a service: like that of the file, which counts for what the service does not say.
+  void load_restart(const json::object& object, const std::string& pointer, service_config& service) {
+    service.restart = out_.value.restart;
+    const auto* value = object.if_contains("restart");
+    if (value == nullptr)
+      return;
+    const auto* given = value->if_object();
+    if (given == nullptr)
+      return reader_.problem(pointer + "/restart", "must be an object");
+    for (const auto& section : config_sections()) {
+      if (section.name != "restart")
+        continue;
+      config merged;
+      section.apply(merged, group(*given, pointer + "/restart", *section.table, {}, true, restart_values_));
+      service.restart = merged.restart;
+    }
   }
 
   // What every element of connections and services has: an object, its type, the type's table.
@@ -180,12 +201,13 @@ class config_loader {
     const auto* object = value.if_object();
     if (object == nullptr)
       return reader_.problem(pointer, "must be an object with name, type and settings");
-    static const std::vector<std::string_view> known{"name", "type", "settings"};
+    static const std::vector<std::string_view> known{"name", "type", "settings", "restart"};
     for (const auto& member : *object)
       if (std::find(known.begin(), known.end(), view(member.key())) == known.end())
         reader_.unknown_key(pointer + "/" + pointer_token(member.key()), view(member.key()), known);
     service_config service;
     service.index = index;
+    load_restart(*object, pointer, service);
     setting name_setting;
     name_setting.type = setting_type::name;
     if (const auto* name = object->if_contains("name")) {
@@ -225,6 +247,7 @@ class config_loader {
   loaded_config& out_;
   value_reader reader_;
   std::vector<std::string> connection_names_;
+  setting_values restart_values_; ///< As the file gives them for all services.
 };
 
 constexpr std::size_t max_config_bytes = std::size_t{4} << 20;

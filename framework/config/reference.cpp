@@ -138,7 +138,9 @@ std::string config_reference(std::span<const service_description> types) {
   out +=
       "## services\n\nWhat is to run: `\"services\": [{\"name\": …, \"type\": …, \"settings\": {…}}]`. The `name` is the name of "
       "the job, of "
-      "its folder in the store and part of its transactional ids: it is unique in the file, and another name is another job.\n\n";
+      "its folder in the store and part of its transactional ids: it is unique in the file, and another name is another job. A "
+      "service may "
+      "have a `restart` of its own, with the settings of [restart](#restart); what it leaves out is that of the file.\n\n";
   for (const auto& t : types) {
     out += "### Type `" + t.name + "`\n\n" + t.sentence + "\n\n";
     table(out, "", *t.settings);

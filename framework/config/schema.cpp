@@ -107,13 +107,14 @@ json::object services_schema(std::span<const service_description> types) {
     setting name;
     name.type = setting_type::name;
     name.sentence = "Name of the job, of its folder in the store and of its transactional ids; unique in the file.";
-    forms.push_back(json::object{
-        {"description", t.sentence},
-        {"type", "object"},
-        {"additionalProperties", false},
-        {"required", required},
-        {"properties",
-         json::object{{"name", schema_of(name)}, {"type", json::object{{"const", t.name}}}, {"settings", settings}}}});
+    forms.push_back(json::object{{"description", t.sentence},
+                                 {"type", "object"},
+                                 {"additionalProperties", false},
+                                 {"required", required},
+                                 {"properties", json::object{{"name", schema_of(name)},
+                                                             {"type", json::object{{"const", t.name}}},
+                                                             {"settings", settings},
+                                                             {"restart", json::object{{"$ref", "#/properties/restart"}}}}}});
   }
   return {{"description", "What is to run."}, {"type", "array"}, {"minItems", 1}, {"items", json::object{{"anyOf", forms}}}};
 }

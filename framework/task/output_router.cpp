@@ -3,7 +3,7 @@
 namespace weir {
 
 void output_router::add_edge(routing route, std::uint32_t max_parallelism, std::vector<out_channel> channels) {
-  edge e{route, channels_.size(), channels.size(), 0, {}};
+  edge e{route, channels_.size(), channels.size(), 0, {}, {}};
   if (route == routing::hash) {
     for (std::uint32_t group = 0; group < max_parallelism; ++group)
       e.task_of_group.push_back(
@@ -11,7 +11,8 @@ void output_router::add_edge(routing route, std::uint32_t max_parallelism, std::
   }
   for (auto& c : channels) {
     without_credit_ += c.credit <= 0 ? 1 : 0;
-    channels_.push_back({c, {}});
+    e.load.capacity += c.credit;
+    channels_.push_back({c, edges_.size(), {}});
   }
   edges_.push_back(std::move(e));
 }
@@ -20,6 +21,7 @@ void output_router::put(outgoing& to, frame f) {
   auto cost = static_cast<std::int64_t>(credit_cost(f));
   auto had = to.channel.credit > 0;
   to.channel.credit -= cost;
+  edges_[to.port].load.in_flight += cost;
   if (had && to.channel.credit <= 0)
     ++without_credit_;
   to.gathered.push_back(std::move(f));
@@ -30,6 +32,7 @@ void output_router::emit(std::size_t port, std::unique_ptr<any_batch> rows) {
     return;
   rows_sent_ += rows->size();
   auto& e = edges_[port];
+  e.load.rows += rows->size();
   if (e.count == 1) {
     put(channels_[e.first], data_frame{std::move(rows)});
     return;
@@ -74,6 +77,7 @@ void output_router::add_credit(std::uint32_t channel, std::size_t bytes) {
       continue;
     auto had = c.channel.credit > 0;
     c.channel.credit += static_cast<std::int64_t>(bytes);
+    edges_[c.port].load.in_flight -= static_cast<std::int64_t>(bytes);
     if (!had && c.channel.credit > 0)
       --without_credit_;
     return;

@@ -39,9 +39,18 @@ class output_router final : public chain_output {
 
   [[nodiscard]] std::uint64_t rows_sent() const { return rows_sent_; }
 
+  /// What one out-edge carries, over all its channels.
+  struct edge_load {
+    std::uint64_t rows = 0;
+    std::int64_t in_flight = 0; ///< Bytes whose credit did not come back yet.
+    std::int64_t capacity = 0;  ///< Bytes of credit in all.
+  };
+  [[nodiscard]] const edge_load& load(std::size_t port) const { return edges_[port].load; }
+
  private:
   struct outgoing {
     out_channel channel;
+    std::size_t port = 0;
     std::vector<frame> gathered;
   };
   struct edge {
@@ -49,6 +58,7 @@ class output_router final : public chain_output {
     std::size_t first = 0, count = 0; ///< Range in channels_.
     std::size_t turn = 0;
     std::vector<std::uint32_t> task_of_group; ///< Of a hash edge.
+    edge_load load;
   };
   void put(outgoing& to, frame f);
 

@@ -54,6 +54,8 @@ class reader_core : private record_consumer {
   void add_credit(std::uint32_t channel, std::size_t bytes) { parts_.output->add_credit(channel, bytes); }
 
   /// Monotonic time at which `step` should be called although nothing woke the reader; for idleness.
+  /// When a step is to be made without being asked, on the monotonic clock: to see whether the partition is idle, or for a
+  /// record that waits for its next try.
   [[nodiscard]] std::optional<duration> next_look() const;
   [[nodiscard]] std::int64_t lag() const { return parts_.reader ? parts_.reader->lag() : -1; }
   [[nodiscard]] std::uint64_t records() const { return records_; }
@@ -62,6 +64,7 @@ class reader_core : private record_consumer {
   [[nodiscard]] bool idle() const { return idleness_.idle(); }
   [[nodiscard]] timestamp watermark() const { return position_.watermark; }
   [[nodiscard]] const participant_id& who() const { return parts_.who; }
+  [[nodiscard]] const output_router& output() const { return *parts_.output; }
 
  private:
   void consume(const record_view& record) override;

@@ -9,6 +9,7 @@
 #include <weir/checkpoint/alignment.hpp>
 #include <weir/checkpoint/types.hpp>
 #include <weir/operators/chain.hpp>
+#include <weir/services/service_port.hpp>
 #include <weir/state/task_state.hpp>
 #include <weir/task/output_router.hpp>
 #include <weir/task/sink_targets.hpp>
@@ -58,6 +59,7 @@ class task_core {
     std::unique_ptr<chain> operators;
     chain_context context; ///< Completed here: state, output, sink.
     task_host* host = nullptr;
+    service_host* services = nullptr; ///< Of an actor service's task.
   };
   explicit task_core(parts p);
 
@@ -77,19 +79,26 @@ class task_core {
   /// Works for about one frame or one slice of a snapshot. Sends what came of it.
   result<step_result> step();
 
-  void on_complete(std::uint64_t checkpoint);
   void on_closed(std::uint64_t checkpoint);
+  /// Checkpoint k is complete; tasks of actor services need to know.
+  void on_complete(std::uint64_t checkpoint);
+  /// Queues a call of the actor service's port, made in the next step. False: this is no actor service, or it takes no more
+  /// calls (behind its final barrier).
+  bool call_service(std::function<result<>(service_port&)> call);
   /// The oldest spilled chunk not answered yet can be read from the store under this number.
   void on_spilled(std::uint64_t number);
   /// The base holds all complete deltas up to this checkpoint.
   void on_applied(std::uint64_t checkpoint);
 
+  /// When `on_time` is to be called next: for a timer, or for a record that waits for its next try.
   [[nodiscard]] result<std::optional<timestamp>> next_processing_time();
   [[nodiscard]] timestamp watermark() const { return merger_.current(); }
   [[nodiscard]] task_phase phase() const { return phase_; }
+  [[nodiscard]] service_port* service() { return parts_.operators->service(); }
   [[nodiscard]] const participant_id& who() const { return parts_.who; }
   [[nodiscard]] epoch_sink* sink() { return parts_.sink.get(); }
   [[nodiscard]] std::uint64_t rows_in() const { return rows_in_; }
+  [[nodiscard]] const output_router& output() const { return *parts_.output; }
 
  private:
   struct input {
@@ -123,6 +132,7 @@ class task_core {
   void stage(delta_chunk c);
   [[nodiscard]] outbox_sink* outbox() { return dynamic_cast<outbox_sink*>(parts_.sink.get()); }
   [[nodiscard]] std::string save() const;
+  result<> make_service_call();
 
   parts parts_;
   std::deque<input> inputs_; ///< Not a vector: frames cannot be copied when it grows.
@@ -141,6 +151,7 @@ class task_core {
   std::uint64_t restored_checkpoint_ = 0;
   std::map<std::uint64_t, std::uint64_t> freeze_of_; ///< Checkpoint -> freeze, until applied.
   std::uint64_t rows_in_ = 0;
+  std::deque<std::function<result<>(service_port&)>> service_calls_;
 };
 
 } // namespace weir

@@ -2,11 +2,12 @@
 #include <deque>
 #include <ostream>
 #include <weir/core/suggest.hpp>
+#include <weir/metrics/catalog.hpp>
 #include "services/weir/commands.hpp"
 #include "services/weir/jobs.hpp"
 #include "services/weir/log_commands.hpp"
-
 #include "services/weir/service_commands.hpp"
+
 namespace weir {
 namespace {
 
@@ -15,11 +16,12 @@ struct command_state {
   file_options file;
   std::vector<std::string> sets;
   run_options run;
+  status_options status;
   std::string format = "text";
-  log_create_options create;
-  log_produce_options produce;
   services_options services;
   new_service_options scaffold;
+  log_create_options create;
+  log_produce_options produce;
   log_consume_options consume;
   std::string log_directory;
   struct added_value {
@@ -53,6 +55,7 @@ class command_line {
       state_.file.overrides.push_back(std::move(*o));
     }
     state_.run.source = state_.file;
+    state_.status.source = state_.file;
     return state_.chosen();
   }
 
@@ -66,12 +69,13 @@ class command_line {
         "Exit codes: 0 done, 2 usage or configuration, 3 environment, 4 restore refused, 5 fenced,\n"
         "6 stopped with output still to publish, 70 bug.");
     add_file_commands();
+    add_status_command();
     add_log_commands();
+    add_service_commands();
     add_tools();
     for (const auto& c : program_.commands)
       add_command(c);
   }
-    add_service_commands();
 
   CLI::App* command(CLI::App& in, const std::string& name, const std::string& sentence, std::function<exit_code()> run) {
     auto* sub = in.add_subcommand(name, sentence);
@@ -115,6 +119,19 @@ class command_line {
                  [this] { return checkpoints_command(program_, state_.file, seams_); });
   }
 
+  void add_status_command() {
+    auto* status = command(app_, "status", "Ask a running process: services, graph, watermarks, lag, checkpoints",
+                           [this] { return status_command(program_, state_.status, seams_); });
+    status->add_option("FILE", state_.file.file, "Configuration file it runs");
+    status->add_option("--set", state_.sets, "Override a setting: /pointer=value; may be repeated")
+        ->type_name("/POINTER=VALUE")
+        ->expected(1)
+        ->take_all();
+    status->add_option("--address", state_.status.address, "Where it answers, instead of where FILE's store says")
+        ->type_name("HOST:PORT");
+    status->add_flag("--json", state_.status.json, "The answer as it came");
+  }
+
   void add_log_commands() {
     auto* log = app_.add_subcommand("log", "Work with topics of the embedded log, also while jobs run on it");
     log->require_subcommand(1);
@@ -149,23 +166,6 @@ class command_line {
     topics->add_option("DIR", state_.log_directory, "Directory of the log")->required();
   }
 
-  void add_tools() {
-    command(app_, "fail-points", "List the fail points of WEIR_FAIL_POINT: name, tab, sentence",
-            [this] { return fail_points_command(seams_); });
-    auto* config = app_.add_subcommand("config", "Print what is known of configurations");
-    config->require_subcommand(1);
-    command(*config, "schema", "Print the JSON Schema of configurations", [this] {
-      seams_.out << config_schema(descriptions_of(program_));
-      return exit_code::done;
-    });
-    command(*config, "reference", "Print the reference of all settings in Markdown", [this] {
-      seams_.out << config_reference(descriptions_of(program_));
-      return exit_code::done;
-    });
-  }
-
-  void add_command(const program_command& c) {
-    auto& values = state_.added.emplace_back();
   void add_service_commands() {
     auto* services = command(app_, "services", "List the service types of this program, or the settings of one",
                              [this] { return services_command(program_, state_.services, seams_); });
@@ -181,6 +181,27 @@ class command_line {
     service->add_option("--dir", state_.scaffold.directory, "Directory to make; without it NAME");
   }
 
+  void add_tools() {
+    command(app_, "fail-points", "List the fail points of WEIR_FAIL_POINT: name, tab, sentence",
+            [this] { return fail_points_command(seams_); });
+    command(app_, "metrics", "Print the reference of all metrics in Markdown", [this] {
+      seams_.out << metrics_reference();
+      return exit_code::done;
+    });
+    auto* config = app_.add_subcommand("config", "Print what is known of configurations");
+    config->require_subcommand(1);
+    command(*config, "schema", "Print the JSON Schema of configurations", [this] {
+      seams_.out << config_schema(descriptions_of(program_));
+      return exit_code::done;
+    });
+    command(*config, "reference", "Print the reference of all settings in Markdown", [this] {
+      seams_.out << config_reference(descriptions_of(program_));
+      return exit_code::done;
+    });
+  }
+
+  void add_command(const program_command& c) {
+    auto& values = state_.added.emplace_back();
     for (const auto& o : c.options)
       values.push_back({&o, o.fallback, false});
     auto* sub = command(app_, c.name, c.sentence, [this, &c, &values] {

@@ -23,6 +23,15 @@ struct run_options {
   std::vector<std::string> drop_state;
 };
 
+struct status_options {
+  file_options source; ///< May be empty when there is an address.
+  std::string address; ///< host:port; empty: the one that the running process left in its store.
+  bool json = false;
+};
+
+/// Asks the running process of the file, or at the address, and prints what it says. 3: nobody answers.
+exit_code status_command(const program& p, const status_options& options, const program_seams& seams);
+
 /// Runs all services of the file until they end or a stop is asked for. Blocks.
 exit_code run_command(const program& p, const run_options& options, const program_seams& seams);
 /// Reports everything that is wrong with the file; "FILE: valid" if nothing is.

@@ -59,6 +59,7 @@ int main(int argc, char** argv, const program& p) {
                       start_runtime,
                       signals,
                       [](int code) { ::_exit(code); }};
+  seams.serve_health = start_health;
   try {
     if (const char* points = std::getenv("WEIR_FAIL_POINT"))
       if (auto armed = arm_fail_points(points); !armed)

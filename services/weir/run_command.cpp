@@ -84,7 +84,7 @@ result<std::map<std::string, std::shared_ptr<connection>>> connect_all(const con
   return out;
 }
 
-job_spec spec_of(job_plan plan, const config& c, const run_options& o,
+job_spec spec_of(job_plan plan, const restart_config& restart, const config& c, const run_options& o,
                  const std::map<std::string, std::shared_ptr<connection>>& connections) {
   job_spec spec;
   spec.plan = std::move(plan);
@@ -93,7 +93,7 @@ job_spec spec_of(job_plan plan, const config& c, const run_options& o,
   spec.connections = connections;
   spec.checkpoint = {c.checkpoint.interval, c.checkpoint.min_pause, c.checkpoint.timeout, c.checkpoint.tolerated_failures,
                      c.checkpoint.retained};
-  spec.restart = {c.restart.initial_backoff, c.restart.max_backoff, c.restart.max_attempts};
+  spec.restart = {restart.initial_backoff, restart.max_backoff, restart.max_attempts};
   spec.memory_limit = c.memory.limit.bytes;
   spec.channel_bytes = c.memory.channel.bytes;
   spec.outbox_limit = c.outbox.limit.bytes;
@@ -143,7 +143,29 @@ exit_code graver(exit_code a, exit_code b) {
   return exit_code::done;
 }
 
-std::vector<job_end> watch_until_end(runtime& jobs, const program_seams& seams) {
+/// The jobs as health tells of them, also before they run.
+class watched_jobs {
+ public:
+  explicit watched_jobs(const std::vector<job_spec>& specs) {
+    for (const auto& spec : specs)
+      before_.emplace_back().job = spec.plan.job;
+  }
+  void started(runtime* jobs) {
+    std::lock_guard guard(lock_);
+    jobs_ = jobs;
+  }
+  [[nodiscard]] std::vector<job_status> status() {
+    std::lock_guard guard(lock_);
+    return jobs_ == nullptr ? before_ : jobs_->status();
+  }
+
+ private:
+  std::mutex lock_;
+  runtime* jobs_ = nullptr;
+  std::vector<job_status> before_;
+};
+
+std::vector<job_end> watch_until_end(runtime& jobs, const program_seams& seams, health_service* health) {
   progress_log progress;
   const auto& clock = system_clock();
   auto last_figures = clock.monotonic();
@@ -156,6 +178,8 @@ std::vector<job_end> watch_until_end(runtime& jobs, const program_seams& seams) 
     if (figures)
       last_figures = monotonic;
     progress.note(statuses, now, monotonic, figures);
+    if (health != nullptr)
+      health->note(statuses, monotonic);
     if (!ends.empty())
       return ends;
     if (seams.terminal)
@@ -182,10 +206,21 @@ exit_code run_command(const program& p, const run_options& options, const progra
   if (!connections)
     return report(connections.err(), seams);
   std::vector<job_spec> specs;
-  for (auto& plan : loaded.plans)
-    specs.push_back(spec_of(std::move(plan), c, options, *connections));
+  for (std::size_t i = 0; i < loaded.plans.size(); ++i)
+    specs.push_back(spec_of(std::move(loaded.plans[i]), c.services[i].restart, c, options, *connections));
   if (auto go = hit(fail_point::program_prepared); !go)
     return report(go.err(), seams);
+
+  // Before anything runs: an address that was asked for and cannot be had is an error of the start.
+  watched_jobs watched(specs);
+  std::unique_ptr<runtime> jobs;
+  std::unique_ptr<health_service> health; // Behind the jobs: it asks them until it is gone.
+  if (seams.serve_health) {
+    auto serving = seams.serve_health(c.health, c.store.path, [&watched] { return watched.status(); });
+    if (!serving)
+      return report(serving.err(), seams);
+    health = std::move(*serving);
+  }
 
   // Requests that come before the jobs are there are kept: they are stopped as soon as they started.
   std::mutex lock;
@@ -214,15 +249,21 @@ exit_code run_command(const program& p, const run_options& options, const progra
       signals.source.unwatch();
       return report(started.err(), seams);
     }
+    jobs = std::move(*started);
+    watched.started(jobs.get());
+    if (health)
+      health->announce();
     {
       std::lock_guard guard(lock);
-      running = started->get();
+      running = jobs.get();
       if (asked)
         running->request_stop();
     }
-    ends = watch_until_end(**started, seams);
-    // Before the runtime goes, nobody may ask it to stop.
+    ends = watch_until_end(*jobs, seams, health.get());
+    // Before the runtime goes, nobody may ask it for anything.
     signals.source.unwatch();
+    health.reset();
+    jobs.reset();
   }
   if (auto go = hit(fail_point::program_ended); !go)
     return report(go.err(), seams);

@@ -6,6 +6,7 @@
 #include <weir/config/config.hpp>
 #include <weir/connectors/connector.hpp>
 #include "actors/runtime.hpp"
+#include "services/weir/health/health_service.hpp"
 
 namespace weir {
 
@@ -34,6 +35,10 @@ struct program_seams {
   /// Between two log lines of figures, and between two live lines.
   duration log_period = std::chrono::seconds(10);
   duration live_period = std::chrono::milliseconds(250);
+  /// Answers over HTTP (start_health); empty: nobody does.
+  std::function<result<std::unique_ptr<health_service>>(const health_config&, const std::string& store_directory,
+                                                        std::function<std::vector<job_status>()> status)>
+      serve_health = {};
 };
 
 } // namespace weir

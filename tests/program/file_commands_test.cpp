@@ -31,6 +31,9 @@ TEST_CASE("the committed schema and reference are what the code generates") {
   bench reference;
   REQUIRE(reference.run({"config", "reference"}) == exit_code::done);
   CHECK(reference.out.str() == content_of(std::string(WEIR_SOURCE_DIR) + "/docs/configuration.md"));
+  bench metrics;
+  REQUIRE(metrics.run({"metrics"}) == exit_code::done);
+  CHECK(metrics.out.str() == content_of(std::string(WEIR_SOURCE_DIR) + "/docs/metrics.md"));
 }
 
 TEST_CASE("the committed configurations are valid") {
