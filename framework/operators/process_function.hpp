@@ -32,6 +32,7 @@ namespace detail {
 struct declared_state {
   std::string name;
   std::string schema;
+  state_kind kind = state_kind::value;
 };
 
 /// What the typed contexts and states share; bytes only. One per process operator.
@@ -54,8 +55,21 @@ struct process_runtime {
   std::optional<std::string_view> read(std::size_t state);
   void write(std::size_t state, std::string_view bytes);
   void clear(std::size_t state);
+  /// Entries of the key at hand in a map or list: rows of an ordered state whose time is the hash of the key, so that the
+  /// entries of a key lie together, in the order of their names. Throw state_exception.
+  using entry = std::pair<std::string, std::string>; ///< Name (encoded) and value.
+  std::optional<std::string_view> read_entry(std::size_t state, std::string_view name);
+  void write_entry(std::size_t state, std::string_view name, std::string_view bytes);
+  void erase_entry(std::size_t state, std::string_view name);
+  /// At most `limit` entries from `from` on (none: from the first), without it unless `inclusive`.
+  std::vector<entry> entries(std::size_t state, const std::optional<std::string>& from, bool inclusive, std::size_t limit);
   void check(const result<>& r) const;
   [[nodiscard]] error corrupt(const std::string& what) const;
+
+ private:
+  std::string_view entry_key(std::string_view name);
+  [[nodiscard]] timestamp entry_time() const;
+  std::string entry_key_; ///< Scratch of entry_key.
 };
 
 } // namespace detail
@@ -130,8 +144,8 @@ class process_function {
   using context = process_context<Key, Out>;
 
   [[nodiscard]] const std::vector<detail::declared_state>& declared_states() const { return declared_; }
-  std::size_t declare_state(std::string name, std::string schema) {
-    declared_.push_back({std::move(name), std::move(schema)});
+  std::size_t declare_state(std::string name, std::string schema, state_kind kind = state_kind::value) {
+    declared_.push_back({std::move(name), std::move(schema), kind});
     return declared_.size() - 1;
   }
 

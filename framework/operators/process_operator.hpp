@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <memory>
+#include <weir/operators/collection_state.hpp>
 #include <weir/operators/process_function.hpp>
 #include <weir/operators/user_call.hpp>
 
