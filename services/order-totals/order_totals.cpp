@@ -22,34 +22,13 @@ settings_of<order_totals_settings> order_totals_table() {
   t.add("idle_after", &s::idle_after, "A partition read to its end that is silent for so long no longer holds back the windows.",
         {.bounds = between(10ms, 24h),
          .trade_off = "Shorter: totals come sooner when partitions fall silent; an order that comes after all may be late."});
-  t.choice(
-      "guarantee", &s::guarantee, "How totals and late orders are written.",
-      {{"exactly-once", delivery::exactly_once}, {"at-least-once", delivery::at_least_once}, {"none", delivery::none}},
-      {.trade_off = "exactly-once shows output after the checkpoint it belongs to; the others at once, twice after a crash."});
-  t.add("start", &s::start, "Where to begin when there is no checkpoint.");
-  t.choice("on_bad_record", &s::on_bad_record, "What becomes of a record that is no order.",
-           {{"fail", bad_record::fail}, {"skip", bad_record::skip}, {"dead-letter", bad_record::dead_letter}},
-           {.trade_off = "fail stops the job at the record; skip drops and counts it; dead-letter keeps it in dead_letters."});
-  t.add("dead_letters", &s::dead_letters, "Topic for records that are no orders, with on_bad_record dead-letter.");
-  t.rule([](const s& v) -> std::optional<setting_problem> {
-    if ((v.on_bad_record == bad_record::dead_letter) == v.dead_letters.has_value())
-      return std::nullopt;
-    return setting_problem{"dead_letters", v.dead_letters ? "is only used with \"on_bad_record\": \"dead-letter\""
-                                                          : "is missing: \"on_bad_record\" is \"dead-letter\""};
-  });
+  add_record_settings(t, "totals and late orders", "order", "orders");
   return t;
 }
 
 job make_order_totals(const order_totals_settings& c) {
-  source_options from;
-  from.start = c.start;
-  if (c.on_bad_record == bad_record::skip)
-    from.errors = on_error::skip;
-  if (c.on_bad_record == bad_record::dead_letter)
-    from.errors = on_error::dead_letter(*c.dead_letters);
-
   job job{"order-totals"};
-  job.source("orders", topic<order>{c.input}, from)
+  job.source("orders", topic<order>{c.input}, source_options_of(c))
       .event_time(&order::at, bounded_out_of_orderness{c.out_of_orderness}, idle_after{c.idle_after})
       .key_by(&order::customer)
       .window("per-minute", tumbling{c.window})

@@ -4,6 +4,7 @@
 #include <string>
 #include <weir/config/setting.hpp>
 #include <weir/graph/job.hpp>
+#include "services/common/input_settings.hpp"
 #include "services/weir/program.hpp"
 
 namespace weir {
@@ -24,8 +25,6 @@ struct total {
   std::int64_t total_cents = 0, orders = 0;
 };
 BOOST_DESCRIBE_STRUCT(total, (), (customer, window_start, window_end, total_cents, orders))
-
-enum class bad_record : std::uint8_t { fail, skip, dead_letter };
 
 struct order_totals_settings {
   topic_ref input;

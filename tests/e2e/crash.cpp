@@ -11,8 +11,8 @@ namespace weir::e2e {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-crash_run::crash_run(const crash_settings& s, world& w, std::filesystem::path folder, std::uint64_t seed)
-    : settings_(s), world_(w), folder_(std::move(folder)), maker_(seed, s.customers, 100), random_(seed) {}
+crash_run::crash_run(const crash_settings& s, const scene& what, world& w, std::filesystem::path folder, std::uint64_t seed)
+    : settings_(s), scene_(what), world_(w), folder_(std::move(folder)), maker_(what.make_input(seed, s.keys)), random_(seed) {}
 
 crash_outcome crash_run::at_fail_points(const std::vector<std::string>& arms) {
   return run([&] {
@@ -25,7 +25,7 @@ void crash_run::arm(const std::string& fail_points) {
   {
     const auto job = start(fail_points, false);
     std::optional<process_end> end;
-    while (!end && static_cast<std::size_t>(maker_.made()) < settings_.orders) {
+    while (!end && static_cast<std::size_t>(maker_->made()) < settings_.records) {
       feed();
       end = job->wait(settings_.pace);
     }
@@ -58,9 +58,9 @@ crash_outcome crash_run::of_the_producer(const std::vector<std::string>& arms) {
   return run([&] {
     for (const auto& a : arms) {
       feed();
-      const auto orders = maker_.next(settings_.chunk);
-      if (!world_.produce_killed(orders, a))
-        world_.produce(orders);
+      const auto lines = maker_->next(settings_.chunk);
+      if (!world_.produce_killed(lines, a))
+        world_.produce(lines);
       ++outcome_.kills;
     }
   });
@@ -89,14 +89,14 @@ crash_outcome crash_run::run(const std::function<void()>& disturb) {
   const auto begin = steady_clock::now();
   try {
     disturb();
-    while (static_cast<std::size_t>(maker_.made()) < settings_.orders)
+    while (static_cast<std::size_t>(maker_->made()) < settings_.records)
       feed();
     const auto last = start("", true);
     if (const auto end = wait_to_end(*last); end.exit_code != 0)
       throw std::runtime_error("the undisturbed run to the end ended with " + end.text());
-    outcome_.judged = judge(world_.read());
+    outcome_.judged = scene_.judge(world_.read_all());
     if (outcome_.judged.totals == 0)
-      throw std::runtime_error("there are no totals: nothing was tested");
+      throw std::runtime_error("there is no output: nothing was tested");
   } catch (const std::exception& e) {
     outcome_.failure = std::string(e.what()) + "\n" + tail(folder_ / "weir.err", 5);
   }
@@ -120,7 +120,7 @@ std::unique_ptr<process> crash_run::start(const std::string& fail_point, bool un
   return std::make_unique<process>(s);
 }
 
-void crash_run::feed() { world_.produce(maker_.next(settings_.chunk)); }
+void crash_run::feed() { world_.produce(maker_->next(settings_.chunk)); }
 
 process_end crash_run::wait_to_end(process& p) {
   const auto end = p.wait(settings_.limit);

@@ -13,15 +13,15 @@
 #include "tests/e2e/process.hpp"
 #include "tests/e2e/world.hpp"
 
-// Runs of order-totals that are killed and started again, each judged from outside.
+// Runs of a service that are killed and started again, each judged from outside.
 
 namespace weir::e2e {
 
 struct crash_settings {
-  std::filesystem::path weir;  ///< The program.
-  std::size_t orders = 12'000; ///< How many a run reads, handed out while it runs.
-  std::size_t chunk = 300;     ///< How many at a time.
-  unsigned customers = 50;
+  std::filesystem::path weir;   ///< The program.
+  std::size_t records = 12'000; ///< How many a run reads, handed out while it runs.
+  std::size_t chunk = 300;      ///< How many at a time.
+  unsigned keys = 50;
   std::chrono::milliseconds pace{40};      ///< Between two chunks.
   std::chrono::milliseconds grace{800};    ///< Left to go on reading before it is stopped.
   std::chrono::milliseconds limit{90'000}; ///< A process that has not ended by then hangs.
@@ -43,7 +43,7 @@ struct crash_outcome {
 /// One run of the job in one world. Use once. Its logs are in `folder`.
 class crash_run {
  public:
-  crash_run(const crash_settings& s, world& w, std::filesystem::path folder, std::uint64_t seed);
+  crash_run(const crash_settings& s, const scene& what, world& w, std::filesystem::path folder, std::uint64_t seed);
 
   /// Starts the job once for each fail point in `arms` (a WEIR_FAIL_POINT, or none if empty), each to be killed by it
   /// or, if it does not come to that, stopped by SIGINT and started once more to the end of its input; then lets it
@@ -54,7 +54,7 @@ class crash_run {
   /// Kills the job when a checkpoint is complete and not published, damages that checkpoint, and goes on as
   /// at_fail_points: it has to go back to the checkpoint before.
   crash_outcome behind_damage(const std::vector<std::string>& arms);
-  /// Kills who produces the orders at each fail point of `arms`, then lets the job read to the end and judges.
+  /// Kills who produces the input at each fail point of `arms`, then lets the job read to the end and judges.
   crash_outcome of_the_producer(const std::vector<std::string>& arms);
 
  private:
@@ -66,9 +66,10 @@ class crash_run {
   bool killed(const process_end& end, const std::string& doing);
 
   const crash_settings& settings_;
+  const scene& scene_;
   world& world_;
   std::filesystem::path folder_;
-  order_maker maker_;
+  std::unique_ptr<input_maker> maker_;
   std::mt19937_64 random_;
   crash_outcome outcome_;
 };

@@ -17,15 +17,16 @@ namespace {
 
 constexpr const char* help = R"(usage: weir-crash --weir PROGRAM --source FOLDER (--log | --kafka BROKERS) [option...]
 
-Kills order-totals at its fail points and at random times, starts it again, and judges its output from the input.
+Kills a service at its fail points and at random times, starts it again, and judges its output from the input.
 
+  --service NAME                     order-totals (default), fraud-detection or click-sessions
   --points all|none|NAME[,NAME...]   the fail points to be killed at (default all)
   --modes MODE[,MODE...]             once: at the first time it comes there; twice: again at the next start;
                                      later: at the fourth time, then at the second (default once,twice,later)
   --random N                         kills at random times, in a run of its own (default 0)
-  --orders N                         that a run reads, at least (default 12000)
+  --records N                        that a run reads, at least (default 12000)
   --undisturbed                      one run that is not killed at all
-  --seed N                           of the orders and of the random times (default: from the clock; printed)
+  --seed N                           of the input and of the random times (default: from the clock; printed)
   --folder DIR                       for data and logs (default: a new one under the temporary folder); what a failed
                                      run left stays there
 
@@ -36,6 +37,7 @@ surroundings fail.
 struct arguments {
   e2e::crash_settings settings;
   fs::path source;
+  std::string service = "order-totals";
   std::string brokers;
   bool log = false;
   bool undisturbed = false;
@@ -84,14 +86,16 @@ arguments parse(int count, char** values) {
       a.log = true;
     else if (option == "--kafka")
       a.brokers = value();
+    else if (option == "--service")
+      a.service = value();
     else if (option == "--points")
       a.points = value();
     else if (option == "--modes")
       a.modes = split(value());
     else if (option == "--random")
       a.random = number<unsigned>(option, value());
-    else if (option == "--orders")
-      a.settings.orders = number<std::size_t>(option, value());
+    else if (option == "--records")
+      a.settings.records = number<std::size_t>(option, value());
     else if (option == "--undisturbed")
       a.undisturbed = true;
     else if (option == "--seed")
@@ -113,7 +117,7 @@ arguments parse(int count, char** values) {
 
 class crash_table {
  public:
-  explicit crash_table(arguments a) : arguments_(std::move(a)) {
+  explicit crash_table(arguments a) : arguments_(std::move(a)), scene_(e2e::scene_of(arguments_.service)) {
     if (arguments_.folder.empty()) {
       auto pattern = (fs::temp_directory_path() / "weir-crash.XXXXXX").string();
       if (::mkdtemp(pattern.data()) == nullptr)
@@ -138,9 +142,10 @@ class crash_table {
     for (const auto& p : points)
       if (std::find(known.begin(), known.end(), p) == known.end())
         throw std::invalid_argument("no such fail point: " + p + "; `weir fail-points` prints them");
-    std::printf("%s, seed %llu, %zu fail points\n", arguments_.log ? "embedded log" : ("Kafka at " + arguments_.brokers).c_str(),
+    std::printf("%s on %s, seed %llu, %zu fail points\n", scene_.service.c_str(),
+                arguments_.log ? "embedded log" : ("Kafka at " + arguments_.brokers).c_str(),
                 static_cast<unsigned long long>(arguments_.seed), points.size());
-    std::printf("%-28s %-11s %6s %6s %7s %7s %6s %8s  %s\n", "fail point", "mode", "starts", "kills", "orders", "totals", "late",
+    std::printf("%-28s %-11s %6s %6s %7s %7s %6s %8s  %s\n", "fail point", "mode", "starts", "kills", "input", "output", "late",
                 "seconds", "verdict");
     std::fflush(stdout);
     if (arguments_.undisturbed)
@@ -212,8 +217,8 @@ class crash_table {
          [=](auto& r, auto& point) { return r.at_fail_points(twice(point)); },
          [](e2e::crash_settings& s) {
            // So many windows at once that their totals do not stay in memory until the barrier.
-           s.customers = 1'000'000;
-           s.orders = 100'000;
+           s.keys = 1'000'000;
+           s.records = 100'000;
            s.chunk = 20'000;
            s.checkpoint_interval = "30s";
          }},
@@ -275,10 +280,10 @@ class crash_table {
     e2e::crash_outcome outcome;
     try {
       const auto world = arguments_.log
-                             ? e2e::make_log_world(arguments_.settings.weir, arguments_.source, folder)
+                             ? e2e::make_log_world(arguments_.settings.weir, arguments_.source, folder, scene_)
                              : e2e::make_kafka_world(arguments_.brokers, arguments_.source, folder,
-                                                     "crash-" + std::to_string(::getpid()) + "-" + std::to_string(runs_));
-      e2e::crash_run run(settings, *world, folder, arguments_.seed + runs_);
+                                                     "crash-" + std::to_string(::getpid()) + "-" + std::to_string(runs_), scene_);
+      e2e::crash_run run(settings, scene_, *world, folder, arguments_.seed + runs_);
       outcome = body(run);
       if (outcome.right())
         world->clean_up();
@@ -309,6 +314,7 @@ class crash_table {
   }
 
   arguments arguments_;
+  const e2e::scene& scene_;
   bool own_folder_ = false;
   unsigned runs_ = 0;
   unsigned kills_ = 0;

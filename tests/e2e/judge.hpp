@@ -34,6 +34,14 @@ struct run_facts {
   std::vector<std::string> open_transactions; ///< "topic/partition" whose last stable offset is below its high watermark.
 };
 
+/// All topics of a run of any service, by the names that the configuration for the embedded log gives them.
+struct world_facts {
+  std::string input_topic; ///< As it is called in this world.
+  std::map<std::string, std::vector<topic_record>> topics;
+  std::map<std::string, std::int32_t> partitions;
+  std::vector<std::string> open_transactions;
+};
+
 struct rules {
   std::chrono::milliseconds window = std::chrono::minutes(1);
   std::chrono::milliseconds bound = std::chrono::seconds(5); ///< How far out of order an order may be within its partition.
@@ -42,8 +50,8 @@ struct rules {
 struct verdict {
   std::vector<std::string> complaints; ///< A sentence for each thing that is wrong, at most 50 of them.
   std::size_t complaint_count = 0;     ///< How many there were.
-  std::size_t orders = 0;
-  std::size_t totals = 0;
+  std::size_t orders = 0;              ///< Or what else the input is.
+  std::size_t totals = 0;              ///< Or what else comes out.
   std::size_t late = 0;
 
   [[nodiscard]] bool right() const { return complaint_count == 0; }

@@ -58,59 +58,65 @@ std::vector<std::pair<std::string, std::string>> headers_of(const rd_kafka_messa
 
 class kafka_world : public world {
  public:
-  kafka_world(std::string brokers, const fs::path& source, fs::path folder, std::string name)
-      : brokers_(std::move(brokers)),
-        config_(source / "config/order-totals.kafka.json"),
+  kafka_world(std::string brokers, const fs::path& source, fs::path folder, std::string name, const scene& s)
+      : world(s),
+        brokers_(std::move(brokers)),
+        config_(source / "config" / (s.service + ".kafka.json")),
         folder_(std::move(folder)),
         name_(std::move(name)),
-        orders_(name_ + ".orders"),
-        totals_(name_ + ".totals"),
+        input_(name_ + "." + s.input.name),
         producer_(make_client(RD_KAFKA_PRODUCER, {{"bootstrap.servers", brokers_},
                                                   {"partitioner", "murmur2_random"},
                                                   {"enable.idempotence", "true"},
                                                   {"linger.ms", "2"}})) {
-    create_orders();
+    create_input();
   }
 
   fs::path config() const override { return config_; }
 
   std::map<std::string, std::string> environment() const override {
-    return {{"KAFKA_BROKERS", brokers_},
-            {"ORDERS_TOPIC", orders_},
-            {"TOTALS_TOPIC", totals_},
-            {"WEIR_NAMESPACE", name_},
-            {"WEIR_DATA", (folder_ / "data").string()}};
+    std::map<std::string, std::string> out = {{"KAFKA_BROKERS", brokers_},
+                                              {"WEIR_NAMESPACE", name_},
+                                              {"WEIR_DATA", (folder_ / "data").string()},
+                                              {scene_of_world().input.variable, input_}};
+    for (const auto& t : scene_of_world().outputs)
+      if (!t.variable.empty())
+        out[t.variable] = topic_name(t);
+    return out;
   }
 
-  void produce(const std::vector<order_line>& orders) override {
-    for (const auto& o : orders) {
+  void produce(const std::vector<input_line>& lines) override {
+    for (const auto& o : lines) {
       const auto code = rd_kafka_producev(
-          producer_.get(), RD_KAFKA_V_TOPIC(orders_.c_str()), RD_KAFKA_V_KEY(o.customer.data(), o.customer.size()),
+          producer_.get(), RD_KAFKA_V_TOPIC(input_.c_str()), RD_KAFKA_V_KEY(o.key.data(), o.key.size()),
           RD_KAFKA_V_VALUE(const_cast<char*>(o.json.data()), o.json.size()), RD_KAFKA_V_HEADER("trace", "a", 1),
           RD_KAFKA_V_HEADER("trace", "b", 1), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK), RD_KAFKA_V_END);
       if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        fail("producing orders", code);
+        fail("producing to " + input_, code);
     }
     if (const auto code = rd_kafka_flush(producer_.get(), timeout_ms); code != RD_KAFKA_RESP_ERR_NO_ERROR)
-      fail("flushing orders", code);
+      fail("flushing " + input_, code);
   }
 
-  bool produce_killed(const std::vector<order_line>&, const std::string& fail_point) override {
-    throw std::runtime_error("orders come to Kafka from here, not from weir: nothing can be killed at " + fail_point);
+  bool produce_killed(const std::vector<input_line>&, const std::string& fail_point) override {
+    throw std::runtime_error("input comes to Kafka from here, not from weir: nothing can be killed at " + fail_point);
   }
 
-  run_facts read() override {
-    run_facts facts;
-    facts.orders_topic = orders_;
-    facts.orders = consume(orders_, facts);
-    facts.totals = consume(totals_, facts);
-    facts.late = consume(orders_ + ".late", facts);
-    facts.totals_partitions = partition_count(totals_);
+  world_facts read_all() override {
+    world_facts facts;
+    facts.input_topic = input_;
+    facts.topics[scene_of_world().input.name] = consume(input_, facts);
+    for (const auto& t : scene_of_world().outputs) {
+      facts.topics[t.name] = consume(topic_name(t), facts);
+      facts.partitions[t.name] = partition_count(topic_name(t));
+    }
     return facts;
   }
 
   void clean_up() override {
-    const std::vector<std::string> names = {orders_, totals_, orders_ + ".late", name_ + ".weir-markers"};
+    std::vector<std::string> names = {input_, name_ + ".weir-markers"};
+    for (const auto& t : scene_of_world().outputs)
+      names.push_back(topic_name(t));
     std::vector<rd_kafka_DeleteTopic_t*> topics;
     for (const auto& n : names)
       topics.push_back(rd_kafka_DeleteTopic_new(n.c_str()));
@@ -121,9 +127,11 @@ class kafka_world : public world {
   }
 
  private:
-  void create_orders() {
+  std::string topic_name(const scene::topic& t) const { return t.variable.empty() ? input_ + t.suffix : name_ + "." + t.name; }
+
+  void create_input() {
     char why[512];
-    auto* topic = rd_kafka_NewTopic_new(orders_.c_str(), order_partitions, 1, why, sizeof why);
+    auto* topic = rd_kafka_NewTopic_new(input_.c_str(), input_partitions, 1, why, sizeof why);
     if (topic == nullptr)
       throw std::runtime_error(why);
     const queue answers(rd_kafka_queue_new(producer_.get()));
@@ -133,12 +141,12 @@ class kafka_world : public world {
     if (!answer)
       throw std::runtime_error("the broker " + brokers_ + " does not answer");
     if (const auto code = rd_kafka_event_error(answer.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR)
-      fail("creating " + orders_, code);
+      fail("creating " + input_, code);
     std::size_t count = 0;
     const auto* results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &count);
     for (std::size_t i = 0; i < count; ++i)
       if (const auto code = rd_kafka_topic_result_error(results[i]); code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        fail("creating " + orders_, code);
+        fail("creating " + input_, code);
   }
 
   client reader(const char* isolation) const {
@@ -174,7 +182,7 @@ class kafka_world : public world {
   }
 
   // All of a topic as a read_committed reader sees it; notes each partition whose last stable offset is not its end.
-  std::vector<topic_record> consume(const std::string& topic, run_facts& facts) const {
+  std::vector<topic_record> consume(const std::string& topic, world_facts& facts) const {
     const auto count = partition_count(topic);
     const auto committed = reader("read_committed");
     const auto uncommitted = reader("read_uncommitted");
@@ -223,15 +231,15 @@ class kafka_world : public world {
 
   std::string brokers_;
   fs::path config_, folder_;
-  std::string name_, orders_, totals_;
+  std::string name_, input_;
   client producer_;
 };
 
 } // namespace
 
 std::unique_ptr<world> make_kafka_world(const std::string& brokers, const fs::path& source, const fs::path& folder,
-                                        const std::string& name) {
-  return std::make_unique<kafka_world>(brokers, source, folder, name);
+                                        const std::string& name, const scene& s) {
+  return std::make_unique<kafka_world>(brokers, source, folder, name, s);
 }
 
 } // namespace weir::e2e

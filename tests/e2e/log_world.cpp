@@ -14,58 +14,65 @@ namespace fs = std::filesystem;
 
 class log_world : public world {
  public:
-  log_world(fs::path program, const fs::path& source, fs::path folder)
-      : weir_(std::move(program)),
-        config_(source / "config/order-totals.json"),
+  log_world(fs::path program, const fs::path& source, fs::path folder, const scene& s)
+      : world(s),
+        weir_(std::move(program)),
+        config_(source / "config" / (s.service + ".json")),
         folder_(std::move(folder)),
         log_(folder_ / "data/log") {
     fs::create_directories(log_.parent_path());
-    weir({"log", "create", log_.string(), "orders", "--partitions", std::to_string(order_partitions)}, {}, {});
+    weir({"log", "create", log_.string(), s.input.name, "--partitions", std::to_string(input_partitions)}, {}, {});
   }
 
   fs::path config() const override { return config_; }
 
   std::map<std::string, std::string> environment() const override { return {{"WEIR_DATA", (folder_ / "data").string()}}; }
 
-  void produce(const std::vector<order_line>& orders) override {
-    weir({"log", "produce", log_.string(), "orders", "--key", "customer"}, write(orders), {});
-  }
+  void produce(const std::vector<input_line>& lines) override { weir(produce_command(), write(lines), {}); }
 
-  bool produce_killed(const std::vector<order_line>& orders, const std::string& fail_point) override {
-    const auto before = consume("orders").size();
-    process producer({.command = {weir_.string(), "log", "produce", log_.string(), "orders", "--key", "customer"},
+  bool produce_killed(const std::vector<input_line>& lines, const std::string& fail_point) override {
+    const auto before = consume(scene_of_world().input.name).size();
+    auto command = produce_command();
+    command.insert(command.begin(), weir_.string());
+    process producer({.command = std::move(command),
                       .environment = {{"WEIR_FAIL_POINT", fail_point}},
                       .directory = {},
-                      .input = write(orders),
+                      .input = write(lines),
                       .output = {},
                       .errors = folder_ / "log.err"});
     const auto end = producer.wait(std::chrono::minutes(1));
     if (!end || end->signal != SIGKILL)
       throw std::runtime_error("weir log produce was not killed at " + fail_point);
-    const auto added = consume("orders").size() - before;
-    if (added != 0 && added != orders.size())
+    const auto added = consume(scene_of_world().input.name).size() - before;
+    if (added != 0 && added != lines.size())
       throw std::runtime_error("weir log produce, killed at " + fail_point + ", left " + std::to_string(added) + " of " +
-                               std::to_string(orders.size()) + " orders of one batch");
+                               std::to_string(lines.size()) + " records of one batch");
     return added != 0;
   }
 
-  run_facts read() override {
-    run_facts facts;
-    facts.orders = consume("orders");
-    facts.totals = consume("order-totals");
-    facts.late = consume("orders.late");
-    facts.totals_partitions = partitions_of("order-totals");
+  world_facts read_all() override {
+    world_facts facts;
+    facts.input_topic = scene_of_world().input.name;
+    facts.topics[facts.input_topic] = consume(facts.input_topic);
+    for (const auto& t : scene_of_world().outputs) {
+      facts.topics[t.name] = consume(t.name);
+      facts.partitions[t.name] = partitions_of(t.name);
+    }
     return facts;
   }
 
   void clean_up() override {}
 
  private:
-  fs::path write(const std::vector<order_line>& orders) const {
-    auto file = folder_ / "orders.jsonl";
+  std::vector<std::string> produce_command() const {
+    return {"log", "produce", log_.string(), scene_of_world().input.name, "--key", scene_of_world().key_field};
+  }
+
+  fs::path write(const std::vector<input_line>& lines) const {
+    auto file = folder_ / "input.jsonl";
     std::ofstream out(file, std::ios::trunc);
-    for (const auto& o : orders)
-      out << o.json << '\n';
+    for (const auto& line : lines)
+      out << line.json << '\n';
     if (!out.flush())
       throw std::runtime_error("cannot write " + file.string());
     return file;
@@ -117,8 +124,8 @@ class log_world : public world {
 
 } // namespace
 
-std::unique_ptr<world> make_log_world(const fs::path& weir, const fs::path& source, const fs::path& folder) {
-  return std::make_unique<log_world>(weir, source, folder);
+std::unique_ptr<world> make_log_world(const fs::path& weir, const fs::path& source, const fs::path& folder, const scene& s) {
+  return std::make_unique<log_world>(weir, source, folder, s);
 }
 
 } // namespace weir::e2e

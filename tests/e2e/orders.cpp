@@ -7,7 +7,7 @@
 
 namespace weir::e2e {
 
-order_line order_maker::next() {
+input_line order_maker::next() {
   constexpr std::int64_t begin_ms = 1'767'225'600'000; // 2026-01-01T00:00:00Z
   const auto now = begin_ms + made_ * step_ms_;
   auto at = now - pick(0, 4'999);
@@ -22,14 +22,6 @@ order_line order_maker::next() {
   ++made_;
   return {customer, "{\"order_id\":" + std::to_string(made_) + ",\"customer\":\"" + customer +
                         "\",\"amount_cents\":" + std::to_string(amount) + ",\"at\":\"" + format_time(at) + "\"}"};
-}
-
-std::vector<order_line> order_maker::next(std::size_t count) {
-  std::vector<order_line> out;
-  out.reserve(count);
-  while (out.size() < count)
-    out.push_back(next());
-  return out;
 }
 
 } // namespace weir::e2e

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <sstream>
 #include <thread>
+#include "services/click-sessions/click_sessions.hpp"
+#include "services/fraud-detection/fraud_detection.hpp"
 #include "services/order-totals/order_totals.hpp"
 #include "services/weir/commands.hpp"
 #include "services/weir/connections.hpp"
@@ -112,7 +114,7 @@ struct bench {
   std::optional<error> connect_error;
   std::vector<int> exits;
   duration log_period = std::chrono::seconds(10);
-  program all{{order_totals_service()}, {}};
+  program all{{order_totals_service(), fraud_detection_service(), click_sessions_service()}, {}};
 
   exit_code run(const std::vector<std::string>& arguments) {
     program_seams seams{out,

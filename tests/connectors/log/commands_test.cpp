@@ -260,7 +260,7 @@ TEST_CASE("the generator goes on behind the newest order of the topic, and nowhe
   o.start = parse_timestamp("2026-01-01T00:00:00Z").value();
   o.resume = true;
   for (int i = 0; i < 2; ++i)
-    REQUIRE(run(dir.path(), "", [&] { return generate_orders(o, connect(dir.log()).get()); }).code == 0);
+    REQUIRE(run(dir.path(), "", [&] { return generate(orders_generator(), o, connect(dir.log()).get()); }).code == 0);
   auto r = run(dir.path(), "", [&] { return log_consume(until_end(dir.log(), "orders")); });
   std::set<std::string> ids;
   std::istringstream lines(r.out);
@@ -271,10 +271,10 @@ TEST_CASE("the generator goes on behind the newest order of the topic, and nowhe
   CHECK(ids.size() == 1'000);
   CHECK(ids.contains("{\"order_id\":1000"));
   o.resume = false;
-  auto piped = run(dir.path(), "", [&] { return generate_orders(o, nullptr); });
+  auto piped = run(dir.path(), "", [&] { return generate(orders_generator(), o, nullptr); });
   CHECK(piped.code == 0);
   CHECK(std::count(piped.out.begin(), piped.out.end(), '\n') == 500);
   CHECK(piped.out.rfind("{\"order_id\":1,\"customer\":\"c-", 0) == 0);
   o.rate = -1;
-  CHECK(run(dir.path(), "", [&] { return generate_orders(o, nullptr); }).code == 2);
+  CHECK(run(dir.path(), "", [&] { return generate(orders_generator(), o, nullptr); }).code == 2);
 }

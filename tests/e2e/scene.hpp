@@ -1,0 +1,50 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/judge.hpp"
+
+namespace weir::e2e {
+
+/// A record of the input.
+struct input_line {
+  std::string key;
+  std::string json; ///< The value.
+};
+
+/// Makes the input of a service. The same seed makes the same records.
+class input_maker {
+ public:
+  virtual ~input_maker() = default;
+  [[nodiscard]] virtual input_line next() = 0;
+  [[nodiscard]] std::vector<input_line> next(std::size_t count);
+  /// How many were made.
+  [[nodiscard]] virtual std::int64_t made() const = 0;
+};
+
+/// A service under test: its files config/<service>.json and config/<service>.kafka.json, its topics, its input and its judge.
+struct scene {
+  struct topic {
+    std::string name;     ///< In the configuration for the embedded log.
+    std::string variable; ///< Names it in the configuration for Kafka; empty: the input's name with `suffix`.
+    std::string suffix = {};
+  };
+  std::string service;
+  topic input;
+  std::string key_field; ///< Of the input: the member that is the key.
+  std::vector<topic> outputs;
+  std::function<std::unique_ptr<input_maker>(std::uint64_t seed, unsigned keys)> make_input;
+  std::function<verdict(const world_facts&)> judge;
+};
+
+[[nodiscard]] const scene& order_totals_scene();
+[[nodiscard]] const scene& fraud_detection_scene();
+[[nodiscard]] const scene& click_sessions_scene();
+
+/// The scene of that service; throws std::invalid_argument if there is none.
+[[nodiscard]] const scene& scene_of(const std::string& service);
+
+} // namespace weir::e2e
