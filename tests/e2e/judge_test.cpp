@@ -30,9 +30,9 @@ struct world {
     std::map<std::int32_t, std::int64_t> newest;
     for (const auto& line : maker.next(count)) {
       e2e::topic_record r;
-      r.partition = e2e::java_partition(line.customer, partitions);
+      r.partition = e2e::java_partition(line.key, partitions);
       r.offset = next[r.partition]++;
-      r.key = line.customer;
+      r.key = line.key;
       r.value = line.json;
       r.headers = {{"trace", "a"}, {"trace", "b"}};
       w.facts.orders.push_back(r);
@@ -50,7 +50,7 @@ struct world {
         r.partition = 0;
         w.facts.late.push_back(r);
       } else {
-        auto& [cents, orders] = totals[{at / 60'000 * 60'000, line.customer}];
+        auto& [cents, orders] = totals[{at / 60'000 * 60'000, line.key}];
         cents += std::stoll(line.json.substr(amount_at));
         ++orders;
       }
