@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <set>
 #include <weir/graph/planner.hpp>
@@ -7,6 +8,9 @@ namespace weir {
 namespace {
 
 using detail::planned_graph;
+
+/// The longest that one record may hold a task, and with it every checkpoint, by waiting for its next try.
+constexpr duration longest_hold = std::chrono::minutes(1);
 
 class checker {
  public:
@@ -77,6 +81,13 @@ class checker {
       if (n.sink.partitions < 0)
         wrong(n, "partitions must not be negative");
     }
+    const auto& tries = n.errors.tries;
+    if (tries.attempts < 1)
+      wrong(n, "retry needs at least one attempt");
+    if (tries.backoff < duration{0} || tries.backoff * (std::max(tries.attempts, 1u) - 1) > longest_hold)
+      wrong(n,
+            "the pauses between the attempts of retry must be between zero and one minute together: the task holds "
+            "checkpoints up meanwhile");
     if (n.errors.action == error_action::dead_letter)
       topic(n, n.errors.dead_letters, "dead letter topic");
     if (n.sides) {

@@ -52,6 +52,8 @@ struct graph_node {
   std::shared_ptr<std::vector<side_output_plan>> sides; ///< Of a process function.
   source_spec source;
   sink_spec sink;
+  bool is_service = false;               ///< An actor service: answers questions.
+  std::vector<topic_ref> command_topics; ///< Of an actor service.
   std::string fingerprint; ///< What must not change between runs; empty if nothing.
   std::string incomplete;  ///< Why the declaration is not finished, if so.
 };

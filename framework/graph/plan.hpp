@@ -6,6 +6,7 @@
 #include <vector>
 #include <weir/connectors/connector.hpp>
 #include <weir/operators/chain.hpp>
+#include <weir/operators/error_handler.hpp>
 #include <weir/record/batch.hpp>
 
 namespace weir {
@@ -38,6 +39,9 @@ struct sink_spec {
   topic_ref topic;
   delivery guarantee = delivery::exactly_once;
   std::int32_t partitions = 0; ///< Of a topic that must be created; 0: like the first source's topic.
+  /// What becomes of a record that the topic refuses for good although the sink took it (its limit was lowered since).
+  error_action refused = error_action::fail;
+  topic_ref dead_letters{}; ///< Of dead_letter.
 };
 
 /// One vertex of the physical plan: a chain, run `parallelism` times.
@@ -50,6 +54,8 @@ struct vertex_plan {
   std::function<std::unique_ptr<chain>()> make_chain;
   source_spec source; ///< Of a source.
   sink_spec sink;     ///< Of a sink.
+  bool is_service = false;                 ///< The tasks of an actor service.
+  std::vector<topic_ref> command_topics{}; ///< That its questions append to.
 };
 
 enum class routing : std::uint8_t {

@@ -196,6 +196,8 @@ class planner {
     vertex_plan v;
     v.name = n.name;
     v.keyed = n.kind == node_kind::keyed;
+    v.is_service = n.is_service;
+    v.command_topics = n.command_topics;
     switch (n.kind) {
       case node_kind::source:
         v.kind = vertex_kind::source;
@@ -204,6 +206,8 @@ class planner {
       case node_kind::sink:
         v.kind = vertex_kind::sink;
         v.sink = n.sink;
+        v.sink.refused = n.errors.action;
+        v.sink.dead_letters = n.errors.dead_letters;
         v.parallelism = n.parallelism ? *n.parallelism : like_upstream(n);
         break;
       default:

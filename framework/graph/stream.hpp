@@ -113,7 +113,7 @@ class stream : public detail::stream_options<stream<T>> {
   auto map(std::string name, F f) const {
     using out = std::remove_cvref_t<std::invoke_result_t<F&, const T&>>;
     return add<out>(std::move(name), "map", [f](const graph_node& n, bool) -> std::unique_ptr<chain_operator> {
-      return std::make_unique<map_operator<T, out, F>>(n.name, n.errors.action, f);
+      return std::make_unique<map_operator<T, out, F>>(n.name, n.errors.policy(), f);
     });
   }
   template <class F>
@@ -125,7 +125,7 @@ class stream : public detail::stream_options<stream<T>> {
   template <class F>
   stream filter(std::string name, F f) const {
     return add<T>(std::move(name), "filter", [f](const graph_node& n, bool) -> std::unique_ptr<chain_operator> {
-      return std::make_unique<filter_operator<T, F>>(n.name, n.errors.action, f);
+      return std::make_unique<filter_operator<T, F>>(n.name, n.errors.policy(), f);
     });
   }
   template <class F>
@@ -139,7 +139,7 @@ class stream : public detail::stream_options<stream<T>> {
     using out =
         typename std::conditional_t<std::is_same_v<Out, detail::deduced>, detail::collected<F>, std::type_identity<Out>>::type;
     return add<out>(std::move(name), "flat_map", [f](const graph_node& n, bool) -> std::unique_ptr<chain_operator> {
-      return std::make_unique<flat_map_operator<T, out, F>>(n.name, n.errors.action, f);
+      return std::make_unique<flat_map_operator<T, out, F>>(n.name, n.errors.policy(), f);
     });
   }
   template <class Out = detail::deduced, class F>
@@ -159,7 +159,7 @@ class stream : public detail::stream_options<stream<T>> {
       n.inputs = {from};
       n.outputs.push_back(detail::output_of<T>());
       n.make = [f](const graph_node& self, bool) -> std::unique_ptr<chain_operator> {
-        return std::make_unique<key_by_operator<T, F>>(self.name, self.errors.action, f);
+        return std::make_unique<key_by_operator<T, F>>(self.name, self.errors.policy(), f);
       };
       keyed.push_back({this->graph_->add(std::move(n), "key-by"), 0});
     }
@@ -198,7 +198,7 @@ class stream : public detail::stream_options<stream<T>> {
   stream assign_time(F f, bounded_out_of_orderness order, std::optional<idle_after> idle) const {
     auto out = add<T>({}, "event-time", [f, order, idle](const graph_node& n, bool) -> std::unique_ptr<chain_operator> {
       auto after = idle ? std::optional<duration>(idle->time) : std::nullopt;
-      return std::make_unique<event_time_operator<T, F>>(n.name, n.errors.action, f, order.bound, after);
+      return std::make_unique<event_time_operator<T, F>>(n.name, n.errors.policy(), f, order.bound, after);
     });
     auto& node = this->graph_->node(out.from_[0].node);
     node.kind = node_kind::event_time;
@@ -232,7 +232,7 @@ class stream : public detail::stream_options<stream<T>> {
     n.needs_raw = n.errors.action == error_action::dead_letter;
     n.make = [key = std::move(key), time = std::move(options.time), headers = std::move(options.headers)](
                  const graph_node& self, bool) -> std::unique_ptr<chain_operator> {
-      return std::make_unique<sink_operator<T>>(self.name, sink_operator_options<T>{self.errors.action, key, time, headers});
+      return std::make_unique<sink_operator<T>>(self.name, sink_operator_options<T>{self.errors.policy(), key, time, headers});
     };
     this->graph_->add(std::move(n));
   }
@@ -279,7 +279,7 @@ class keyed_stream : private detail::stream_base {
     auto sides = std::make_shared<std::vector<side_output_plan>>();
     n.sides = sides;
     n.make = [key = key_, f = std::move(f), sides](const graph_node& self, bool) -> std::unique_ptr<chain_operator> {
-      return std::make_unique<process_operator<K, T, out, Key, F>>(self.name, self.errors.action, key, f, *sides);
+      return std::make_unique<process_operator<K, T, out, Key, F>>(self.name, self.errors.policy(), key, f, *sides);
     };
     return stream<out>(graph_, {{graph_->add(std::move(n)), 0}});
   }
@@ -335,7 +335,7 @@ class windowed_stream : private detail::stream_base {
     n.make = [key = key_, a = all(std::move(aggregates)...), shape = shape_, lateness = lateness_, schema](
                  const graph_node& self, bool) -> std::unique_ptr<chain_operator> {
       return std::make_unique<window_operator<K, T, row, Key, all>>(
-          self.name, window_operator_options{shape, lateness, self.errors.action, schema}, key, a);
+          self.name, window_operator_options{shape, lateness, self.errors.policy(), schema}, key, a);
     };
     return stream<row>(graph_, from_);
   }

@@ -20,15 +20,24 @@ struct topic {
 /// What happens to a record that a decoder, user code or a sink refuses.
 struct on_error {
   error_action action = error_action::fail;
-  topic_ref dead_letters; ///< Of dead_letter.
+  topic_ref dead_letters{}; ///< Of dead_letter.
+  retry_rule tries{};       ///< Of user code that throws; what does not parse or is too large stays so.
 
   static const on_error fail; ///< The default: the job restarts and, after a limit, ends with the cause.
   static const on_error skip; ///< The record is dropped and counted.
   /// The record goes to this topic: original key, value and headers, and `weir.*` headers for origin and reason.
-  static on_error dead_letter(topic_ref to) { return {error_action::dead_letter, std::move(to)}; }
+  static on_error dead_letter(topic_ref to) { return {error_action::dead_letter, std::move(to), {}}; }
+  /// User code that throws is called for the record up to `attempts` times in all, `backoff` apart, before `then` decides.
+  /// Effects of a call that throws are not seen by the next one. The task holds its input meanwhile, barriers included: all
+  /// the pauses of a record together are limited to a minute, and better far below `checkpoint.timeout`.
+  static on_error retry(unsigned attempts, duration backoff, const on_error& then) {
+    return {then.action, then.dead_letters, {attempts, backoff}};
+  }
+  static on_error retry(unsigned attempts, duration backoff = {}) { return retry(attempts, backoff, on_error{}); }
+  [[nodiscard]] error_policy policy() const { return {action, tries}; }
 };
-inline const on_error on_error::fail{error_action::fail, {}};
-inline const on_error on_error::skip{error_action::skip, {}};
+inline const on_error on_error::fail{error_action::fail, {}, {}};
+inline const on_error on_error::skip{error_action::skip, {}, {}};
 
 struct source_options {
   start_position start = start_earliest{};  ///< Where to begin when no checkpoint says.

@@ -13,6 +13,8 @@
 
 namespace weir {
 
+class service_port;
+
 /// Where a chain's rows leave its task. Ports are the out-edges of the vertex in plan order. Implemented by task/.
 class chain_output {
  public:
@@ -58,7 +60,7 @@ struct chain_context {
 
 enum class progress : std::uint8_t {
   done,    ///< All of the input is processed.
-  blocked, ///< Output has no credit: call `resume` when it has.
+  blocked, ///< Output has no credit, or a record waits for its next try: call `resume` when neither is so.
 };
 
 /// The fused operators of one vertex in one task: decode (source), then direct calls operator to operator over batches,
@@ -94,11 +96,17 @@ class chain {
   virtual result<std::optional<timestamp>> next_processing_time() = 0;
   /// Goes on after `blocked`.
   virtual result<progress> resume() = 0;
+  /// After `blocked`: until when a record waits for its next try (processing time); `resume` before that is no use. None:
+  /// only credit is missing.
+  [[nodiscard]] virtual std::optional<timestamp> waits_until() const { return std::nullopt; }
 
   /// The chain's own small state at a barrier (watermark generator of a source, operator watermark): appended to `out`.
   virtual void save(std::string& out) const = 0;
   /// Restores what `save` wrote, before the first record. Errors: decode_failed, incompatible.
   virtual result<> restore(std::string_view saved) = 0;
+
+  /// The way in beside the channels, of an actor service's tasks; else null.
+  [[nodiscard]] virtual service_port* service() { return nullptr; }
 
   /// What the operators count, as `<operator>.<counter>`: late, skipped, dead_letters, tombstones and the user's own.
   [[nodiscard]] virtual std::vector<std::pair<std::string, std::uint64_t>> counters() const { return {}; }

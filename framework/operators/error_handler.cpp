@@ -89,6 +89,29 @@ void error_handler::open(chain_runtime& runtime, const std::string& operator_nam
   runtime_ = &runtime;
   operator_ = operator_name;
   count_ = &runtime.counter(operator_name, action_ == error_action::dead_letter ? "dead_letters" : "skipped");
+  if (retry_.attempts > 1)
+    retries_ = &runtime.counter(operator_name, "retries");
+}
+
+after_throw error_handler::threw() {
+  if (++failed_ >= retry_.attempts) {
+    failed_ = 0;
+    return after_throw::give_up;
+  }
+  ++*retries_;
+  if (retry_.backoff <= duration{0})
+    return after_throw::again;
+  until_ = runtime_->context->time->now() + retry_.backoff;
+  return after_throw::wait;
+}
+
+std::optional<timestamp> error_handler::waits_until() const {
+  if (failed_ == 0 || !until_)
+    return std::nullopt;
+  auto now = runtime_->context->time->now();
+  if (now >= *until_ || *until_ - now > retry_.backoff)
+    return std::nullopt;
+  return until_;
 }
 
 result<> error_handler::reject(const rejected_record& r, errc code, std::string_view what) {

@@ -46,8 +46,8 @@ inline constexpr std::size_t dead_letter_output = 255;
 /// One operator inside a chain. The chain calls; only the owning task's thread. Operators are linked once, before `open`,
 /// into a tree whose leaves are ports or a sink; rows then pass batch by batch through direct calls.
 ///
-/// `progress::blocked` means: this operator or one below it holds input that waits for credit. Nothing but `resume` (from
-/// the leaves to the head), `save` and `next_processing_time` may follow until all of it is processed.
+/// `progress::blocked` means: this operator or one below it holds input that waits for credit or its next try. Nothing but
+/// `resume` (from the leaves to the head), `save` and `next_processing_time` may follow until all of it is processed.
 class chain_operator {
  public:
   explicit chain_operator(std::string name) : name_(std::move(name)) {}
@@ -78,8 +78,12 @@ class chain_operator {
   }
   /// The earliest processing-time timer, or none.
   virtual result<std::optional<timestamp>> next_processing_time() { return std::optional<timestamp>{}; }
-  /// Goes on with what waited for credit.
+  /// Goes on with what waited for credit or for its next try.
   virtual result<progress> resume() { return progress::done; }
+  /// Until when a row waits for its next try, or none.
+  [[nodiscard]] virtual std::optional<timestamp> waits_until() const { return std::nullopt; }
+  /// The way in beside the channels, of an actor service; else null.
+  [[nodiscard]] virtual service_port* service() { return nullptr; }
   /// Ports: sends what is buffered.
   virtual void flush() {}
   /// Appends the operator's own small state; nothing if it has none.

@@ -73,6 +73,14 @@ result<progress> operator_chain::resume() {
   return leave(progress::done);
 }
 
+std::optional<timestamp> operator_chain::waits_until() const {
+  std::optional<timestamp> first;
+  for (const auto& op : operators_)
+    if (auto until = op->waits_until(); until && (!first || *until < *first))
+      first = until;
+  return first;
+}
+
 result<progress> operator_chain::leave(result<progress> p) {
   if (p)
     for (auto& op : operators_)

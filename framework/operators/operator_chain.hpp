@@ -22,10 +22,12 @@ class operator_chain final : public chain {
   result<progress> processing_time(timestamp now) override;
   result<std::optional<timestamp>> next_processing_time() override;
   result<progress> resume() override;
+  [[nodiscard]] std::optional<timestamp> waits_until() const override;
   /// Format: u8 version 1, i64 operator watermark, varint n, then n times operator name and its bytes (strings).
   void save(std::string& out) const override;
   result<> restore(std::string_view saved) override;
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> counters() const override;
+  [[nodiscard]] service_port* service() override { return head().service(); }
 
  private:
   /// Every way out of the chain: what ports have buffered leaves with the input that made it.

@@ -43,6 +43,10 @@ struct process_runtime {
   timer_service event_timers;
   timer_service processing_timers;
 
+  /// Begins a call of user code. With `undoable`, roll_back puts states and timers back as they are now.
+  void begin_call(bool undoable);
+  result<> roll_back();
+
   // The record or timer at hand.
   std::string key_bytes;
   std::uint16_t group = 0;
@@ -63,13 +67,29 @@ struct process_runtime {
   void erase_entry(std::size_t state, std::string_view name);
   /// At most `limit` entries from `from` on (none: from the first), without it unless `inclusive`.
   std::vector<entry> entries(std::size_t state, const std::optional<std::string>& from, bool inclusive, std::size_t limit);
+  void set_timer(timestamp at, bool processing);
+  void erase_timer(timestamp at, bool processing);
   void check(const result<>& r) const;
   [[nodiscard]] error corrupt(const std::string& what) const;
 
  private:
+  /// How something was before the call at hand changed it first.
+  struct change {
+    enum class kind : std::uint8_t { state, entry, event_timer, processing_timer };
+    kind what;
+    std::size_t state = 0;
+    timestamp at;
+    std::string entry;                 ///< Its name behind the key.
+    std::optional<std::string> before; ///< None: it was not there.
+  };
+  void remember_state(std::size_t state);
+  void remember_entry(std::size_t state, std::string_view name);
   std::string_view entry_key(std::string_view name);
   [[nodiscard]] timestamp entry_time() const;
   std::string entry_key_; ///< Scratch of entry_key.
+  void remember_timer(timestamp at, bool processing);
+  bool undoable_ = false;
+  std::vector<change> changes_; ///< Of the call at hand, the oldest first.
 };
 
 } // namespace detail
@@ -103,15 +123,11 @@ class process_context {
   /// on_timer is called with `at` when the watermark rises to it or beyond; a time that has passed fires at the next rise.
   /// Setting twice is setting once. At the end of a bounded input the watermark is max_timestamp: a timer that always sets
   /// the next one must stop then.
-  void set_timer(timestamp at) { runtime_.check(runtime_.event_timers.set(runtime_.group, at, runtime_.key_bytes)); }
-  void erase_timer(timestamp at) { runtime_.check(runtime_.event_timers.erase(runtime_.group, at, runtime_.key_bytes)); }
+  void set_timer(timestamp at) { runtime_.set_timer(at, false); }
+  void erase_timer(timestamp at) { runtime_.erase_timer(at, false); }
   /// The same by the wall clock.
-  void set_processing_timer(timestamp at) {
-    runtime_.check(runtime_.processing_timers.set(runtime_.group, at, runtime_.key_bytes));
-  }
-  void erase_processing_timer(timestamp at) {
-    runtime_.check(runtime_.processing_timers.erase(runtime_.group, at, runtime_.key_bytes));
-  }
+  void set_processing_timer(timestamp at) { runtime_.set_timer(at, true); }
+  void erase_processing_timer(timestamp at) { runtime_.erase_timer(at, true); }
   /// In on_timer: whether it is a processing-time timer.
   [[nodiscard]] bool is_processing_time() const { return runtime_.in_processing_time; }
 
@@ -132,9 +148,10 @@ class process_context {
 /// `process` is called once per record, per key in order of arrival. After a restart the records since the last
 /// checkpoint come again, and all state, timers and output are as they were at that checkpoint: results count once.
 /// Both may emit, read and write state and set timers of their own key; neither may block: other keys of the task wait
-/// meanwhile. An exception takes the record the way of the operator's error policy: what the call has emitted is
-/// withdrawn, changes of state stay. An exception from on_timer always fails the task: there is no record to put aside.
-/// Members that are not states are not checkpointed: they start anew with the task.
+/// meanwhile. An exception takes the record the way of the operator's error policy, and the call leaves no trace: what
+/// it has emitted is withdrawn, its changes of states and timers are undone. An exception from on_timer always fails the task:
+/// there is no record to put aside. Members that are not states are not checkpointed: they start anew with the task, and nothing
+/// of them is undone.
 template <class Key, class In, class Out>
 class process_function {
  public:

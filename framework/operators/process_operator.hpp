@@ -74,7 +74,7 @@ class process_operator final : public typed_operator<In> {
   using context = process_context<K, Out>;
   static_assert(detail::processes<F, In, context>, "a process function needs: void process(const In& value, context& ctx)");
 
-  process_operator(std::string name, error_action on_error, Key key, F f, const std::vector<side_output_plan>& sides)
+  process_operator(std::string name, error_policy on_error, Key key, F f, const std::vector<side_output_plan>& sides)
       : typed_operator<In>(std::move(name)), key_(std::move(key)), f_(std::move(f)), errors_(on_error) {
     for (const auto& s : sides) {
       auto& made = sides_.emplace_back();
@@ -122,7 +122,10 @@ class process_operator final : public typed_operator<In> {
     return resume();
   }
   result<std::optional<timestamp>> next_processing_time() override { return process_.processing_timers.first(); }
+  [[nodiscard]] std::optional<timestamp> waits_until() const override { return errors_.waits_until(); }
   result<progress> resume() override {
+    if (waits_until())
+      return progress::blocked;
     WEIR_ASSIGN(auto rows, run_rows());
     if (rows == progress::blocked)
       return rows;
@@ -155,15 +158,26 @@ class process_operator final : public typed_operator<In> {
         process_.key_bytes.clear();
         encode_key(key, process_.key_bytes);
         process_.group = static_cast<std::uint16_t>(meta.key_hash % this->runtime().context->max_parallelism);
+        process_.begin_call(errors_.goes_on());
         context ctx(process_, key, rows_.values, side_);
         f_.process(std::as_const(waiting_.values[i]), ctx);
+        errors_.returned();
       } catch (const state_exception& e) {
         return e.cause;
       } catch (...) {
         auto what = current_exception_text();
         withdraw();
-        WEIR_TRY(detail::reject_row(errors_, waiting_, i, errc::user_code_failed, what));
-        continue;
+        WEIR_TRY(process_.roll_back());
+        auto next = errors_.threw();
+        if (next == after_throw::give_up) {
+          WEIR_TRY(detail::reject_row(errors_, waiting_, i, errc::user_code_failed, what));
+          continue;
+        }
+        --next_;
+        if (next == after_throw::again)
+          continue;
+        WEIR_TRY(pass_on());
+        return progress::blocked;
       }
       // Original bytes travel with what was made of the record, for late and dead letters further down.
       const auto before = rows_.meta.size();
@@ -206,6 +220,7 @@ class process_operator final : public typed_operator<In> {
     meta_.time = processing ? this->runtime().context->time->now() : time;
     if constexpr (detail::has_timers<F, context>) {
       try {
+        process_.begin_call(false);
         context ctx(process_, key, rows_.values, side_);
         f_.on_timer(time, ctx);
       } catch (const state_exception& e) {

@@ -8,7 +8,7 @@ namespace weir {
 /// How a sink makes a record of a row; functions left empty take the default.
 template <class T>
 struct sink_operator_options {
-  error_action on_error = error_action::fail;
+  error_policy on_error = error_action::fail;
   /// Appends the record's key; null key when empty or when it returns false.
   std::function<result<bool>(const T&, std::string&)> key;
   /// The record's time stamp; default: the row's event time.
@@ -34,16 +34,39 @@ class sink_operator final : public typed_operator<T> {
     return typed_operator<T>::open(runtime);
   }
   result<progress> consume(batch<T>& rows) override {
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      if (auto written = write(rows.values[i], rows.meta[i].time); !written) {
-        const auto& e = written.err();
-        // Only what this very record caused goes by the policy.
-        if (e.code != errc::too_large && e.code != errc::invalid_argument && e.code != errc::user_code_failed)
-          return e.in("sink '" + this->name() + "'");
-        WEIR_TRY(detail::reject_row(errors_, rows, i, e.code, e.message));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      auto written = write(rows.values[i], rows.meta[i].time);
+      if (written) {
+        errors_.returned();
+        continue;
       }
-    return errors_.flush();
+      const auto& e = written.err();
+      // Only what this very record caused goes by the policy.
+      if (e.code != errc::too_large && e.code != errc::invalid_argument && e.code != errc::user_code_failed)
+        return e.in("sink '" + this->name() + "'");
+      // A record does not become smaller by being tried again.
+      auto next = e.code == errc::user_code_failed ? errors_.threw() : after_throw::give_up;
+      if (next == after_throw::give_up)
+        WEIR_TRY(detail::reject_row(errors_, rows, i, e.code, e.message));
+      if (next == after_throw::again)
+        --i;
+      if (next == after_throw::wait) {
+        held_.hold(rows, i);
+        break;
+      }
+    }
+    WEIR_ASSIGN(auto letters, errors_.flush());
+    return held_.empty() ? letters : progress::blocked;
   }
+  result<progress> resume() override {
+    if (held_.empty())
+      return progress::done;
+    if (waits_until())
+      return progress::blocked;
+    auto rows = held_.take();
+    return consume(rows);
+  }
+  [[nodiscard]] std::optional<timestamp> waits_until() const override { return errors_.waits_until(); }
 
  private:
   result<> write(const T& value, timestamp event_time) {
@@ -83,6 +106,7 @@ class sink_operator final : public typed_operator<T> {
 
   sink_operator_options<T> options_;
   error_handler errors_;
+  detail::held_rows<T> held_;
   sink_target* target_ = nullptr;
   std::string key_;
   std::string value_;

@@ -11,7 +11,7 @@ enum class tombstones : std::uint8_t {
 };
 
 struct source_operator_options {
-  error_action on_error = error_action::fail;
+  error_action on_error = error_action::fail; ///< Decoding again gives the same: there is no retry.
   tombstones without_value = tombstones::refuse;
   bool keep_raw = false; ///< Some operator needs the original bytes: late output, dead letters.
   json_limits json;

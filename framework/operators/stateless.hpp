@@ -5,13 +5,10 @@
 
 namespace weir {
 
-/// One row out for each row in. F: Out(const In&) or Out(In&&).
-template <class In, class Out, class F>
-class map_operator final : public typed_operator<In> {
+/// An operator with one output besides its dead letters, and user code that may throw on a row.
+template <class In, class Out>
+class row_operator : public typed_operator<In> {
  public:
-  map_operator(std::string name, error_action on_error, F f)
-      : typed_operator<In>(std::move(name)), f_(std::move(f)), errors_(on_error) {}
-
   void connect(std::size_t number, chain_operator& target) override {
     number == dead_letter_output ? errors_.connect(target) : out_.connect(target);
   }
@@ -19,17 +16,94 @@ class map_operator final : public typed_operator<In> {
     errors_.open(runtime, this->name());
     return typed_operator<In>::open(runtime);
   }
+  result<progress> resume() override {
+    if (held_.empty())
+      return progress::done;
+    if (waits_until())
+      return progress::blocked;
+    auto rows = held_.take();
+    return this->consume(rows);
+  }
+  [[nodiscard]] std::optional<timestamp> waits_until() const override { return errors_.waits_until(); }
+
+ protected:
+  row_operator(std::string name, error_policy on_error) : typed_operator<In>(std::move(name)), errors_(on_error) {}
+
+  /// User code must leave its row as it is, for it may be needed when it throws.
+  [[nodiscard]] bool needs_row() const { return errors_.needs_row(); }
+  void returned() { errors_.returned(); }
+  /// For a catch block: applies the error policy to the row on which user code threw. After `give_up` it is dealt with.
+  result<after_throw> threw(const batch<In>& rows, std::size_t row) {
+    auto next = errors_.threw();
+    if (next == after_throw::give_up)
+      WEIR_TRY(detail::reject_row(errors_, rows, row, errc::user_code_failed, current_exception_text()));
+    return next;
+  }
+  /// Keeps the rows from `from` on for `resume`; the caller hands down those in front of them.
+  void hold(batch<In>& rows, std::size_t from) { held_.hold(rows, from); }
+  /// Hands rows down; dead letters stay until `finish`.
+  result<progress> push(batch<Out>& rows) { return out_.push(rows); }
+  /// The input at hand is done: hands its dead letters and `rows` down.
+  result<progress> finish(batch<Out>& rows) {
+    WEIR_ASSIGN(auto letters, errors_.flush());
+    WEIR_ASSIGN(auto done, out_.push(rows));
+    return letters == progress::blocked || !held_.empty() ? progress::blocked : done;
+  }
+  /// Hands on the rows for which `keep(row)` is true, in place. Where it throws, the error policy decides.
+  template <class Keep>
+  result<progress> pass_kept(batch<In>& rows, Keep keep) {
+    static_assert(std::is_same_v<In, Out>);
+    detail::row_compactor<In> compact(rows);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      try {
+        auto wanted = keep(i);
+        returned();
+        if (wanted)
+          compact.keep(i);
+      } catch (...) {
+        WEIR_ASSIGN(auto next, threw(rows, i));
+        if (next == after_throw::again)
+          --i;
+        if (next == after_throw::wait) {
+          hold(rows, i);
+          break;
+        }
+      }
+    }
+    compact.finish();
+    return finish(rows);
+  }
+
+ private:
+  error_handler errors_;
+  output<Out> out_;
+  detail::held_rows<In> held_;
+};
+
+/// One row out for each row in. F: Out(const In&) or Out(In&&).
+template <class In, class Out, class F>
+class map_operator final : public row_operator<In, Out> {
+ public:
+  map_operator(std::string name, error_policy on_error, F f)
+      : row_operator<In, Out>(std::move(name), on_error), f_(std::move(f)) {}
+
   result<progress> consume(batch<In>& rows) override {
-    const bool keep = errors_.action() == error_action::dead_letter;
+    const bool keep = this->needs_row();
     rows_.values.clear();
     rows_.values.reserve(rows.size());
     std::size_t kept = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       try {
         rows_.values.push_back(detail::call_user(f_, rows.values[i], keep));
+        this->returned();
       } catch (...) {
-        WEIR_TRY(detail::reject_row(errors_, rows, i, errc::user_code_failed, current_exception_text()));
-        continue;
+        WEIR_ASSIGN(auto next, this->threw(rows, i));
+        if (next == after_throw::again)
+          --i;
+        if (next != after_throw::wait)
+          continue;
+        this->hold(rows, i);
+        break;
       }
       if (kept != i)
         rows.meta[kept] = rows.meta[i];
@@ -38,54 +112,28 @@ class map_operator final : public typed_operator<In> {
     rows.meta.resize(kept);
     rows_.meta.swap(rows.meta);
     rows_.raw.swap(rows.raw);
-    WEIR_ASSIGN(auto letters, errors_.flush());
-    WEIR_ASSIGN(auto done, out_.push(rows_));
-    return letters == progress::blocked ? letters : done;
+    return this->finish(rows_);
   }
 
  private:
   F f_;
-  error_handler errors_;
-  output<Out> out_;
   batch<Out> rows_;
 };
 
 /// Keeps the rows for which F: bool(const T&) is true.
 template <class T, class F>
-class filter_operator final : public typed_operator<T> {
+class filter_operator final : public row_operator<T, T> {
  public:
-  filter_operator(std::string name, error_action on_error, F f)
-      : typed_operator<T>(std::move(name)), f_(std::move(f)), errors_(on_error) {}
+  filter_operator(std::string name, error_policy on_error, F f)
+      : row_operator<T, T>(std::move(name), on_error), f_(std::move(f)) {}
 
-  void connect(std::size_t number, chain_operator& target) override {
-    number == dead_letter_output ? errors_.connect(target) : out_.connect(target);
-  }
-  result<> open(chain_runtime& runtime) override {
-    errors_.open(runtime, this->name());
-    return typed_operator<T>::open(runtime);
-  }
   result<progress> consume(batch<T>& rows) override {
-    detail::row_compactor<T> compact(rows);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      try {
-        if (!std::invoke(f_, std::as_const(rows.values[i])))
-          continue;
-      } catch (...) {
-        WEIR_TRY(detail::reject_row(errors_, rows, i, errc::user_code_failed, current_exception_text()));
-        continue;
-      }
-      compact.keep(i);
-    }
-    compact.finish();
-    WEIR_ASSIGN(auto letters, errors_.flush());
-    WEIR_ASSIGN(auto done, out_.push(rows));
-    return letters == progress::blocked ? letters : done;
+    return this->pass_kept(rows,
+                           [&](std::size_t i) { return static_cast<bool>(std::invoke(f_, std::as_const(rows.values[i]))); });
   }
 
  private:
   F f_;
-  error_handler errors_;
-  output<T> out_;
 };
 
 /// What a flat_map function puts its rows into. Valid during the call.
@@ -103,18 +151,11 @@ class collector {
 /// Any number of rows out for each row in. F: void(const In&, collector<Out>&). Yields between records without credit.
 /// Rows that F emitted before it threw are withdrawn.
 template <class In, class Out, class F>
-class flat_map_operator final : public typed_operator<In> {
+class flat_map_operator final : public row_operator<In, Out> {
  public:
-  flat_map_operator(std::string name, error_action on_error, F f)
-      : typed_operator<In>(std::move(name)), f_(std::move(f)), errors_(on_error) {}
+  flat_map_operator(std::string name, error_policy on_error, F f)
+      : row_operator<In, Out>(std::move(name), on_error), f_(std::move(f)) {}
 
-  void connect(std::size_t number, chain_operator& target) override {
-    number == dead_letter_output ? errors_.connect(target) : out_.connect(target);
-  }
-  result<> open(chain_runtime& runtime) override {
-    errors_.open(runtime, this->name());
-    return typed_operator<In>::open(runtime);
-  }
   result<progress> consume(batch<In>& rows) override {
     waiting_.clear();
     swap_rows(waiting_, rows);
@@ -122,6 +163,8 @@ class flat_map_operator final : public typed_operator<In> {
     return resume();
   }
   result<progress> resume() override {
+    if (this->waits_until())
+      return progress::blocked;
     const auto limit = this->runtime().limits.rows;
     while (next_ < waiting_.size()) {
       const auto i = next_++;
@@ -129,9 +172,16 @@ class flat_map_operator final : public typed_operator<In> {
       try {
         collector<Out> to(rows_.values);
         std::invoke(f_, std::as_const(waiting_.values[i]), to);
+        this->returned();
       } catch (...) {
         rows_.values.erase(rows_.values.begin() + static_cast<std::ptrdiff_t>(before), rows_.values.end());
-        WEIR_TRY(detail::reject_row(errors_, waiting_, i, errc::user_code_failed, current_exception_text()));
+        WEIR_ASSIGN(auto next, this->threw(waiting_, i));
+        if (next != after_throw::give_up)
+          --next_;
+        if (next == after_throw::wait) {
+          WEIR_TRY(this->finish(rows_));
+          return progress::blocked;
+        }
       }
       rows_.meta.resize(rows_.values.size(), waiting_.meta[i]);
       if (waiting_.meta[i].raw.kept && before < rows_.meta.size()) {
@@ -140,21 +190,17 @@ class flat_map_operator final : public typed_operator<In> {
           rows_.meta[m].raw = slice;
       }
       if (rows_.size() >= limit || (before < rows_.meta.size() && !this->runtime().has_credit())) {
-        WEIR_ASSIGN(auto passed, out_.push(rows_));
+        WEIR_ASSIGN(auto passed, this->push(rows_));
         if (passed == progress::blocked || (next_ < waiting_.size() && !this->runtime().has_credit()))
           return progress::blocked;
       }
     }
     waiting_.clear();
-    WEIR_ASSIGN(auto letters, errors_.flush());
-    WEIR_ASSIGN(auto done, out_.push(rows_));
-    return letters == progress::blocked ? letters : done;
+    return this->finish(rows_);
   }
 
  private:
   F f_;
-  error_handler errors_;
-  output<Out> out_;
   batch<Out> rows_;
   batch<In> waiting_;
   std::size_t next_ = 0;
@@ -162,72 +208,36 @@ class flat_map_operator final : public typed_operator<In> {
 
 /// Sets the hash by which rows are routed to key groups. Key: K(const T&). Always the last operator of a chain.
 template <class T, class Key>
-class key_by_operator final : public typed_operator<T> {
+class key_by_operator final : public row_operator<T, T> {
  public:
-  key_by_operator(std::string name, error_action on_error, Key key)
-      : typed_operator<T>(std::move(name)), key_(std::move(key)), errors_(on_error) {}
+  key_by_operator(std::string name, error_policy on_error, Key key)
+      : row_operator<T, T>(std::move(name), on_error), key_(std::move(key)) {}
 
-  void connect(std::size_t number, chain_operator& target) override {
-    number == dead_letter_output ? errors_.connect(target) : out_.connect(target);
-  }
-  result<> open(chain_runtime& runtime) override {
-    errors_.open(runtime, this->name());
-    return typed_operator<T>::open(runtime);
-  }
   result<progress> consume(batch<T>& rows) override {
-    detail::row_compactor<T> compact(rows);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      try {
-        rows.meta[i].key_hash = key_hash_of(std::invoke(key_, std::as_const(rows.values[i])));
-      } catch (...) {
-        WEIR_TRY(detail::reject_row(errors_, rows, i, errc::user_code_failed, current_exception_text()));
-        continue;
-      }
-      compact.keep(i);
-    }
-    compact.finish();
-    WEIR_ASSIGN(auto letters, errors_.flush());
-    WEIR_ASSIGN(auto done, out_.push(rows));
-    return letters == progress::blocked ? letters : done;
+    return this->pass_kept(rows, [&](std::size_t i) {
+      rows.meta[i].key_hash = key_hash_of(std::invoke(key_, std::as_const(rows.values[i])));
+      return true;
+    });
   }
 
  private:
   Key key_;
-  error_handler errors_;
-  output<T> out_;
 };
 
 /// Assigns event time and makes the partition's watermark. F: timestamp(const T&). Runs in the source's chain only.
 template <class T, class F>
-class event_time_operator final : public typed_operator<T> {
+class event_time_operator final : public row_operator<T, T> {
  public:
-  event_time_operator(std::string name, error_action on_error, F f, duration bound, std::optional<duration> idle)
-      : typed_operator<T>(std::move(name)), f_(std::move(f)), errors_(on_error), generator_(bound), idle_(idle) {}
+  event_time_operator(std::string name, error_policy on_error, F f, duration bound, std::optional<duration> idle)
+      : row_operator<T, T>(std::move(name), on_error), f_(std::move(f)), generator_(bound), idle_(idle) {}
 
-  void connect(std::size_t number, chain_operator& target) override {
-    number == dead_letter_output ? errors_.connect(target) : out_.connect(target);
-  }
-  result<> open(chain_runtime& runtime) override {
-    errors_.open(runtime, this->name());
-    return typed_operator<T>::open(runtime);
-  }
   result<progress> consume(batch<T>& rows) override {
-    detail::row_compactor<T> compact(rows);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      try {
-        if constexpr (!std::is_same_v<F, std::nullptr_t>)
-          rows.meta[i].time = std::invoke(f_, std::as_const(rows.values[i]));
-      } catch (...) {
-        WEIR_TRY(detail::reject_row(errors_, rows, i, errc::user_code_failed, current_exception_text()));
-        continue;
-      }
+    return this->pass_kept(rows, [&](std::size_t i) {
+      if constexpr (!std::is_same_v<F, std::nullptr_t>)
+        rows.meta[i].time = std::invoke(f_, std::as_const(rows.values[i]));
       generator_.on_event(rows.meta[i].time);
-      compact.keep(i);
-    }
-    compact.finish();
-    WEIR_ASSIGN(auto letters, errors_.flush());
-    WEIR_ASSIGN(auto done, out_.push(rows));
-    return letters == progress::blocked ? letters : done;
+      return true;
+    });
   }
   void save(byte_writer& out) const override { generator_.save(out); }
   bool restore(byte_reader& in) override { return generator_.restore(in); }
@@ -236,8 +246,6 @@ class event_time_operator final : public typed_operator<T> {
 
  private:
   F f_;
-  error_handler errors_;
-  output<T> out_;
   watermark_generator generator_;
   std::optional<duration> idle_;
 };

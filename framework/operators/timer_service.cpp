@@ -33,6 +33,11 @@ result<> timer_service::erase(std::uint16_t group, timestamp time, std::string_v
   return state_->erase(handle_, group, time, key);
 }
 
+result<bool> timer_service::is_set(std::uint16_t group, timestamp time, std::string_view key) {
+  WEIR_ASSIGN(auto found, state_->get(handle_, group, time, key));
+  return found.has_value();
+}
+
 result<std::optional<timestamp>> timer_service::first() {
   if (earliest_) {
     if (*earliest_ == max_timestamp)

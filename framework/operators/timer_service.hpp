@@ -19,6 +19,7 @@ class timer_service {
 
   result<> set(std::uint16_t group, timestamp time, std::string_view key);
   result<> erase(std::uint16_t group, timestamp time, std::string_view key);
+  result<bool> is_set(std::uint16_t group, timestamp time, std::string_view key);
   /// The earliest timer of all key groups.
   result<std::optional<timestamp>> first();
 

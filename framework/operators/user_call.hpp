@@ -35,6 +35,28 @@ result<> reject_row(error_handler& errors, const batch<T>& rows, std::size_t row
   return errors.reject(rejected_row(rows, row, std::nullopt), code, what);
 }
 
+/// The rows of an input from the one that waits for its next try on.
+template <class T>
+class held_rows {
+ public:
+  [[nodiscard]] bool empty() const { return rows_.size() == 0; }
+  /// Takes the rows from `from` on; what is left of them in `rows` is unspecified.
+  void hold(batch<T>& rows, std::size_t from) {
+    batch<T> tail;
+    for (auto i = from; i < rows.size(); ++i) {
+      auto meta = rows.meta[i];
+      if (meta.raw.kept)
+        meta.raw = tail.copy_raw(rows, meta.raw);
+      tail.push(std::move(rows.values[i]), meta);
+    }
+    rows_ = std::move(tail);
+  }
+  batch<T> take() { return std::exchange(rows_, {}); }
+
+ private:
+  batch<T> rows_;
+};
+
 /// Keeps rows of a batch in place: `keep(i)` moves row i behind those kept so far.
 template <class T>
 class row_compactor {

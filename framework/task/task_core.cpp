@@ -30,6 +30,8 @@ task_core::task_core(parts p) : parts_(std::move(p)), alignment_(parts_.inputs.s
 result<> task_core::open(const std::optional<task_snapshot>& saved, std::uint64_t restored_checkpoint) {
   restored_checkpoint_ = restored_checkpoint;
   WEIR_TRY(parts_.operators->open(parts_.context));
+  if (auto* s = service())
+    s->attach(*parts_.services);
   if (saved) {
     merger_ = watermark_merger(inputs_.size(), saved->watermark);
     WEIR_TRY(parts_.operators->restore(saved->chain));
@@ -57,8 +59,12 @@ result<task_core::step_result> task_core::step() {
       return worked ? step_result::more : step_result::idle;
     }
   }
+  if (!service_calls_.empty()) {
+    WEIR_TRY(make_service_call());
+    return step_result::more;
+  }
   if (blocked_) {
-    if (!parts_.output->has_credit())
+    if (!parts_.output->has_credit() || parts_.operators->waits_until())
       return worked ? step_result::more : step_result::idle;
     WEIR_TRY(after(parts_.operators->resume()));
     parts_.output->flush();
@@ -189,6 +195,8 @@ result<> task_core::take_snapshot(std::uint64_t checkpoint, bool final_barrier) 
     freeze_of_[checkpoint] = parts_.state->freeze();
   if (parts_.sink)
     parts_.sink->at_barrier();
+  if (auto* port = service())
+    port->at_barrier(checkpoint);
   if (auto* o = outbox()) {
     WEIR_TRY(o->seal());
     WEIR_TRY(hit(fail_point::sink_sealed));
@@ -245,9 +253,30 @@ std::string task_core::save() const {
   return encode(t);
 }
 
-void task_core::on_complete(std::uint64_t) {}
-
 void task_core::on_closed(std::uint64_t checkpoint) { alignment_.on_closed(checkpoint); }
+
+void task_core::on_complete(std::uint64_t checkpoint) {
+  if (auto* s = service())
+    s->completed(checkpoint);
+}
+
+bool task_core::call_service(std::function<result<>(service_port&)> call) {
+  if (service() == nullptr || phase_ == task_phase::stopped)
+    return false;
+  service_calls_.push_back(std::move(call));
+  return true;
+}
+
+result<> task_core::make_service_call() {
+  auto call = std::move(service_calls_.front());
+  service_calls_.pop_front();
+  WEIR_TRY(call(*service()));
+  // What a blocked chain was given is followed up when it is done with it.
+  if (!blocked_)
+    return finish_follow_up();
+  parts_.output->flush();
+  return success();
+}
 
 void task_core::on_spilled(std::uint64_t number) {
   if (parts_.state)
@@ -268,7 +297,12 @@ void task_core::on_applied(std::uint64_t checkpoint) {
 }
 
 result<std::optional<timestamp>> task_core::next_processing_time() {
-  if (phase_ != task_phase::running || blocked_)
+  if (blocked_) {
+    // The end of time stands for something else than time that it waits for.
+    auto until = parts_.operators->waits_until();
+    return until == max_timestamp ? std::nullopt : until;
+  }
+  if (phase_ != task_phase::running)
     return std::optional<timestamp>{};
   return parts_.operators->next_processing_time();
 }

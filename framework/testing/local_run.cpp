@@ -1,4 +1,5 @@
 #include <weir/testing/local_run.hpp>
+#include <weir/testing/local_task.hpp>
 
 #include <algorithm>
 
@@ -26,62 +27,6 @@ std::size_t count_tasks(const vertex_plan& v, const job_plan& plan, std::size_t 
   return most;
 }
 } // namespace
-
-class local_run::task_sink final : public sink_target {
- public:
-  task_sink(std::size_t max_bytes, std::vector<output_row>& rows) : max_bytes_(max_bytes), rows_(rows) {}
-  result<> write(const encoded_record& r) override {
-    if (max_bytes_ > 0 && r.value && r.value->size() > max_bytes_)
-      return {errc::too_large, "the record has " + std::to_string(r.value->size()) + " bytes"};
-    output_row row;
-    if (r.key)
-      row.key = std::string(*r.key);
-    if (r.value)
-      row.value = std::string(*r.value);
-    row.headers = headers_view(r.packed_headers).unpack();
-    row.time = r.time;
-    rows_.push_back(std::move(row));
-    return success();
-  }
-
- private:
-  std::size_t max_bytes_; ///< 0: no limit.
-  std::vector<output_row>& rows_;
-};
-
-class local_run::task_output final : public chain_output {
- public:
-  task_output(local_run& run, std::size_t vertex, std::size_t subtask) : run_(run), vertex_(vertex), subtask_(subtask) {}
-  void emit(std::size_t port, std::unique_ptr<any_batch> rows) override;
-  [[nodiscard]] bool has_credit() const override {
-    if (!run_.options_.refuse_credit)
-      return true;
-    asked_ = !asked_;
-    return !asked_;
-  }
-
- private:
-  local_run& run_;
-  std::size_t vertex_, subtask_;
-  std::size_t turn_ = 0;
-  mutable bool asked_ = false;
-};
-
-struct local_run::task {
-  std::size_t vertex = 0, subtask = 0;
-  chain_context context;
-  std::unique_ptr<memory_state> state;
-  std::unique_ptr<task_output> output;
-  std::unique_ptr<task_sink> sink;
-  std::unique_ptr<chain> operators;
-  std::unique_ptr<watermark_merger> merger;
-  std::vector<std::size_t> input_of_channel;
-  /// Channel number by (edge, sending subtask).
-  std::map<std::pair<std::size_t, std::size_t>, std::size_t> channels;
-  std::deque<std::pair<std::size_t, frame>> queue;
-  timestamp sent = min_timestamp;
-  std::int64_t next_offset = 0;
-};
 
 local_run::~local_run() = default;
 
@@ -188,12 +133,18 @@ result<> local_run::make_task(task& t) {
   c.origin_topic = source_topics_[t.vertex];
   c.source_topics = &source_topics_;
   t.operators = vertex.make_chain();
+  if (auto* port = t.operators->service()) {
+    t.services = std::make_unique<task_services>(*this, t);
+    port->attach(*t.services);
+  }
   return t.operators->open(c);
 }
 
 result<> local_run::settle(task& t, result<progress> p) {
   while (p && *p == progress::blocked) {
     ++blocked_;
+    if (auto until = t.operators->waits_until())
+      clock_.advance(*until - clock_.now());
     p = t.operators->resume();
   }
   if (!p)
@@ -233,7 +184,7 @@ result<> local_run::drain() {
         if (failed_)
           return *failed_;
       }
-  return success();
+  return settle_services();
 }
 
 result<> local_run::feed(const std::string& source, int partition, const std::vector<input_record>& records) {

@@ -7,6 +7,7 @@
 #include <weir/core/clock.hpp>
 #include <weir/graph/plan.hpp>
 #include <weir/record/frame.hpp>
+#include <weir/services/service_port.hpp>
 #include <weir/testing/memory_state.hpp>
 #include <weir/time/watermark.hpp>
 
@@ -37,10 +38,14 @@ struct local_options {
   bool refuse_credit = false;                            ///< No credit at every other question.
   bool encode_channels = false;                          ///< Every batch is encoded and decoded on its way.
   std::map<std::string, std::size_t> max_record_bytes{}; ///< By sink: larger values are refused with too_large.
+  /// What other services answer to an actor service's asks; default: there are none.
+  std::function<ask_outcome(const ask_message&)> answer{};
+  bool hold_answers = false; ///< Asks wait until `answer_asks`.
 };
 
 /// Runs a plan in one thread with in-memory state: every vertex with all its tasks, watermarks merged as in the real
-/// runtime, frames in order. For tests of operators and of users' jobs; time is driven by hand. Any error ends the run.
+/// runtime, frames in order. For tests of operators and of users' jobs; time is driven by hand, but for the pauses before a
+/// retry, which make it go on. Any error ends the run.
 class local_run {
  public:
   explicit local_run(job_plan plan, local_options options = {});
@@ -53,6 +58,24 @@ class local_run {
   result<> elapse(duration d);
   /// All partitions of all sources have ended: the watermark goes to the end of time.
   result<> end();
+
+  /// Asks the actor service of this plan and runs what follows, commands that it appends included. Errors fail the run.
+  result<ask_outcome> ask(ask_message m);
+  template <class Key, class Q, class A>
+  answer<A> ask(const request<Key, Q, A>& r, const Key& key, const Q& question) {
+    auto m = make_ask(r, key, question, false);
+    m.id = "test/" + std::to_string(next_ask_++);
+    auto outcome = ask(std::move(m));
+    return outcome ? read_answer<A>(*outcome) : answer<A>(ask_error{ask_errc::unavailable, outcome.err().message});
+  }
+  /// Answers the asks that wait, also those that come of it.
+  result<> answer_asks();
+  [[nodiscard]] std::size_t open_asks() const { return asks_.size(); }
+  /// Keys of the actor service that are parked, and letting one go.
+  [[nodiscard]] std::vector<parked_key> parked() const;
+  result<bool> release(const std::string& encoded_key, unpark how);
+  /// Checkpoint `n` is taken and complete: answers that waited for one are given.
+  void checkpoint(std::uint64_t n);
 
   /// Replaces every chain and state by new ones restored from what they save now.
   result<> restart();
@@ -72,6 +95,19 @@ class local_run {
   struct task;
   class task_output;
   class task_sink;
+  class task_services;
+  struct open_ask {
+    task* from;
+    std::uint64_t call;
+    ask_message message;
+  };
+  struct open_append {
+    task* from;
+    std::uint64_t call;
+    std::size_t topic;
+    raw_record record;
+  };
+  result<> settle_services();
   result<> make_task(task& t);
   result<> settle(task& t, result<progress> p);
   result<> drain();
@@ -87,6 +123,11 @@ class local_run {
   std::map<std::string, std::vector<output_row>> written_;
   std::optional<error> failed_;
   std::uint64_t blocked_ = 0;
+  std::deque<open_ask> asks_;
+  std::deque<open_append> appends_;
+  std::map<std::uint64_t, ask_outcome> replies_; ///< By token.
+  std::uint64_t next_ask_ = 1;
+  bool answering_ = false;
 
  public:
   ~local_run();

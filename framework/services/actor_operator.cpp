@@ -1,0 +1,376 @@
+#include <weir/services/actor_operator.hpp>
+
+namespace weir::detail {
+
+actor_operator::actor_operator(std::shared_ptr<const service_definition> definition)
+    : typed_operator<service_event>(definition->name), definition_(std::move(definition)) {
+  outputs_.resize(definition_->publications.size());
+  rows_.resize(definition_->publications.size());
+}
+
+actor_operator::~actor_operator() {
+  if (!started_)
+    return;
+  for (const auto& h : definition_->stop) {
+    try {
+      h.call(runtime().context->log);
+    } catch (...) {
+      runtime().context->log.error("the stop handler of a service failed; the stop goes on",
+                                   {{"service", name()}, {"cause", current_exception_text()}});
+    }
+  }
+}
+
+result<> actor_operator::open(chain_runtime& runtime) {
+  WEIR_TRY(typed_operator<service_event>::open(runtime));
+  auto* state = runtime.context->state;
+  if (state == nullptr)
+    return {errc::internal, "service '" + name() + "' has no keyed state"};
+  const auto key = "key=" + definition_->key_schema;
+  WEIR_ASSIGN(states_.value, state->declare({name(), "state", state_kind::value, key + " value=" + definition_->state_schema}));
+  WEIR_ASSIGN(states_.timers, state->declare({name(), "$timers", state_kind::value, key}));
+  WEIR_ASSIGN(states_.queue, state->declare({name(), "$queue", state_kind::ordered, key}));
+  WEIR_ASSIGN(states_.parked, state->declare({name(), "$parked", state_kind::value, key}));
+  WEIR_ASSIGN(states_.seen, state->declare({name(), "$seen", state_kind::value, key}));
+  WEIR_TRY(event_timers_.open(runtime, name(), "$event-timers", definition_->key_schema));
+  WEIR_TRY(processing_timers_.open(runtime, name(), "$processing-timers", definition_->key_schema));
+  parked_count_ = &runtime.counter(name(), "parked");
+  failures_ = &runtime.counter(name(), "handler_failures");
+  scratch_ = make_call();
+  for (const auto& h : definition_->start) {
+    try {
+      h.call(runtime.context->log);
+    } catch (...) {
+      return {errc::user_code_failed, "service '" + name() + "': its start handler failed: " + current_exception_text()};
+    }
+  }
+  started_ = true;
+  return success();
+}
+
+std::unique_ptr<service_call> actor_operator::make_call() const {
+  auto c = std::make_unique<service_call>();
+  c->state = definition_->make_state();
+  c->environment = const_cast<actor_operator*>(this);
+  return c;
+}
+
+error actor_operator::corrupt(const std::string& what) const {
+  return {errc::store_corrupt, "service '" + name() + "': " + what};
+}
+
+// --- input
+
+result<progress> actor_operator::consume(batch<service_event>& rows) {
+  waiting_.clear();
+  swap_rows(waiting_, rows);
+  next_ = 0;
+  return resume();
+}
+
+result<progress> actor_operator::advance(timestamp) {
+  due_ = runtime().watermark;
+  return resume();
+}
+
+result<progress> actor_operator::processing_time(timestamp now) {
+  processing_due_ = now;
+  return resume();
+}
+
+result<std::optional<timestamp>> actor_operator::next_processing_time() {
+  if (!loaded_ || replays_ > 0)
+    return std::optional(runtime().context->time->now());
+  WEIR_ASSIGN(auto first, processing_timers_.first());
+  if (retries_ > 0)
+    for (const auto& [key, busy] : busy_)
+      if (busy.phase == key_phase::retrying && (!first || busy.until < *first))
+        first = busy.until;
+  return first;
+}
+
+std::optional<timestamp> actor_operator::waits_until() const {
+  if (awaiting_.size() < definition_->awaiting_limit && !(at_end() && !awaiting_.empty())) {
+    if (!at_end() || retries_ == 0)
+      return std::nullopt;
+    auto first = max_timestamp;
+    for (const auto& [key, busy] : busy_)
+      if (busy.phase == key_phase::retrying)
+        first = std::min(first, busy.until);
+    return first <= runtime().context->time->now() ? std::nullopt : std::optional(first);
+  }
+  return max_timestamp;
+}
+
+result<progress> actor_operator::resume() {
+  WEIR_TRY(ensure_loaded());
+  if (replays_ > 0 || retries_ > 0)
+    WEIR_TRY(run_due(runtime().context->time->now()));
+  WEIR_ASSIGN(auto rows, run_rows());
+  if (rows == progress::blocked)
+    return rows;
+  WEIR_ASSIGN(auto event, run_timers(due_, event_timers_, false));
+  if (event == progress::blocked)
+    return event;
+  WEIR_ASSIGN(auto processing, run_timers(processing_due_, processing_timers_, true));
+  if (processing == progress::blocked)
+    return processing;
+  WEIR_ASSIGN(auto passed, pass_on());
+  // The input is not over while a handler is: what it will publish belongs to it.
+  if (at_end() && (!awaiting_.empty() || retries_ > 0))
+    return progress::blocked;
+  return passed;
+}
+
+result<progress> actor_operator::run_rows() {
+  while (next_ < waiting_.size()) {
+    if (awaiting_.size() >= definition_->awaiting_limit)
+      return progress::blocked;
+    const auto i = next_++;
+    WEIR_TRY(take(waiting_.values[i], waiting_.meta[i]));
+    if (rows_waiting_ < runtime().limits.rows && (rows_waiting_ == 0 || runtime().has_credit()))
+      continue;
+    WEIR_ASSIGN(auto passed, pass_on());
+    if (passed == progress::blocked || !runtime().has_credit())
+      return progress::blocked;
+  }
+  waiting_.clear();
+  next_ = 0;
+  return progress::done;
+}
+
+result<> actor_operator::take(service_event& e, const row_meta& meta) {
+  std::unique_ptr<service_call> heap;
+  if (definition_->subscriptions[e.subscription].awaits)
+    heap = make_call();
+  auto& c = heap ? *heap : *scratch_;
+  c.begin();
+  c.what = call_kind::event;
+  c.subscription = e.subscription;
+  c.key.swap(e.key);
+  c.key_hash = meta.key_hash;
+  c.group = static_cast<std::uint16_t>(meta.key_hash % runtime().context->max_parallelism);
+  c.time = meta.time;
+  c.value = std::move(e.value);
+  c.command_id = std::move(e.id);
+  c.attempts = 0;
+  c.origin.clear();
+  if (meta.source < runtime().context->source_topics->size())
+    c.origin = (*runtime().context->source_topics)[meta.source];
+  c.origin += '/';
+  c.origin += std::to_string(meta.partition);
+  c.origin += '/';
+  c.origin += std::to_string(meta.offset);
+  return dispatch(heap, c);
+}
+
+// --- timers
+
+result<progress> actor_operator::run_timers(std::optional<timestamp>& due, timer_service& timers, bool processing) {
+  if (!due)
+    return progress::done;
+  WEIR_ASSIGN(auto all, timers.fire(*due, [&](std::uint16_t group, timestamp time, std::string_view key) -> result<bool> {
+    WEIR_TRY(fire(group, time, key, processing));
+    if (rows_waiting_ >= runtime().limits.rows || !runtime().has_credit())
+      WEIR_TRY(pass_on());
+    return runtime().has_credit() && awaiting_.size() < definition_->awaiting_limit;
+  }));
+  if (!all)
+    return progress::blocked;
+  due.reset();
+  return progress::done;
+}
+
+result<> actor_operator::fire(std::uint16_t group, timestamp time, std::string_view key, bool processing) {
+  WEIR_ASSIGN(auto timers, timers_of(group, key));
+  std::vector<std::string> due;
+  for (const auto& [name, t] : timers)
+    if (t.at == time && t.processing == processing)
+      due.push_back(name);
+  for (const auto& n : due)
+    timers.erase(n);
+  WEIR_TRY(put_timers(group, key, timers));
+  if (!definition_->timer)
+    return success();
+  const std::string own(key); // The service's view of the key ends with the next call of its state.
+  for (auto& n : due) {
+    std::unique_ptr<service_call> heap;
+    if (definition_->timer_awaits)
+      heap = make_call();
+    auto& c = heap ? *heap : *scratch_;
+    c.begin();
+    c.what = call_kind::timer;
+    c.key = own;
+    c.key_hash = hash_bytes(own);
+    c.group = group;
+    c.time = time;
+    c.value.reset();
+    c.command_id.clear();
+    c.attempts = 0;
+    c.timer = std::move(n);
+    c.origin = name() + "/" + c.timer + "/" + std::to_string(time.us);
+    WEIR_TRY(dispatch(heap, c));
+  }
+  return success();
+}
+
+result<actor_operator::named_timers> actor_operator::timers_of(std::uint16_t group, std::string_view key) {
+  WEIR_ASSIGN(auto bytes, runtime().context->state->get(states_.timers, group, key));
+  named_timers all;
+  if (!bytes)
+    return all;
+  byte_reader in(*bytes);
+  for (auto n = in.varint(); n > 0 && in.ok(); --n) {
+    std::string timer(in.string());
+    timestamp at{in.i64()};
+    all[std::move(timer)] = {at, in.u8() != 0};
+  }
+  if (!in.done())
+    return corrupt("the timers of a key cannot be read");
+  return all;
+}
+
+result<> actor_operator::put_timers(std::uint16_t group, std::string_view key, const named_timers& timers) {
+  auto& state = *runtime().context->state;
+  if (timers.empty())
+    return state.erase(states_.timers, group, key);
+  std::string bytes;
+  byte_writer out(bytes);
+  out.varint(timers.size());
+  for (const auto& [timer, t] : timers) {
+    out.string(timer);
+    out.i64(t.at.us);
+    out.u8(t.processing ? 1 : 0);
+  }
+  return state.put(states_.timers, group, key, bytes);
+}
+
+result<> actor_operator::set_timers(service_call& c) {
+  WEIR_ASSIGN(auto all, timers_of(c.group, c.key));
+  auto service = [this](bool processing) -> timer_service& { return processing ? processing_timers_ : event_timers_; };
+  // One entry of the timer state may stand for several names: it goes with the last of them.
+  auto shared = [&all](const std::string& name, const named_timer& t) {
+    for (const auto& [other, o] : all)
+      if (other != name && o.at == t.at && o.processing == t.processing)
+        return true;
+    return false;
+  };
+  for (const auto& t : c.timers) {
+    if (auto old = all.find(t.name); old != all.end()) {
+      if (!shared(t.name, old->second))
+        WEIR_TRY(service(old->second.processing).erase(c.group, old->second.at, c.key));
+      all.erase(old);
+    }
+    if (t.at) {
+      all[t.name] = {*t.at, t.processing};
+      WEIR_TRY(service(t.processing).set(c.group, *t.at, c.key));
+    }
+  }
+  return put_timers(c.group, c.key, all);
+}
+
+// --- calls
+
+const service_definition::handler& actor_operator::handler_of(const service_call& c) const {
+  return c.what == call_kind::timer ? definition_->timer : definition_->subscriptions[c.subscription].handle;
+}
+
+std::string actor_operator::event_text(const service_call& c) const {
+  return c.what == call_kind::timer ? "timer '" + c.timer + "'"
+                                    : definition_->subscriptions[c.subscription].name + " at " + c.origin;
+}
+
+void actor_operator::load(service_call& c) {
+  auto bytes = runtime().context->state->get(states_.value, c.group, c.key);
+  if (!bytes)
+    throw state_exception(bytes.err());
+  c.loaded = true;
+  c.present = bytes->has_value();
+  if (c.present && !c.state->decode(**bytes))
+    throw state_exception(corrupt("the state of a key cannot be read"));
+}
+
+result<> actor_operator::dispatch(std::unique_ptr<service_call>& heap, service_call& c) {
+  if (!busy_.empty())
+    if (auto busy = busy_.find(c.key); busy != busy_.end())
+      return enqueue(c, busy->second);
+  if (!c.command_id.empty()) {
+    WEIR_ASSIGN(auto before, handled_before(c));
+    if (before)
+      return success();
+  }
+  const auto& handler = handler_of(c);
+  WEIR_ASSIGN(auto how, run(c, [&] { return handler(c); }));
+  if (how == ended::done)
+    return success();
+  WEIR_ASSIGN(auto busy, busy_with(c));
+  return how == ended::suspended ? suspend(std::move(heap), busy) : failed(c, busy);
+}
+
+result<actor_operator::ended> actor_operator::run(service_call& c, const std::function<std::unique_ptr<running_call>()>& start) {
+  try {
+    c.running = start();
+  } catch (const state_exception& e) {
+    return e.cause;
+  } catch (...) {
+    failure_ = current_exception_text();
+    return ended::failed;
+  }
+  return go_on(c);
+}
+
+result<actor_operator::ended> actor_operator::go_on(service_call& c) {
+  try {
+    if (c.running) {
+      c.running->resume();
+      if (!c.running->done())
+        return ended::suspended;
+      c.running->finish();
+    }
+  } catch (const state_exception& e) {
+    return e.cause;
+  } catch (...) {
+    failure_ = current_exception_text();
+    return ended::failed;
+  }
+  if (c.what != call_kind::question)
+    WEIR_TRY(commit(c));
+  return ended::done;
+}
+
+result<> actor_operator::commit(service_call& c) {
+  auto& state = *runtime().context->state;
+  if (c.cleared) {
+    WEIR_TRY(state.erase(states_.value, c.group, c.key));
+  } else if (c.changed) {
+    std::string bytes;
+    c.state->encode(bytes);
+    WEIR_TRY(state.put(states_.value, c.group, c.key, bytes));
+  }
+  if (!c.timers.empty())
+    WEIR_TRY(set_timers(c));
+  if (!c.command_id.empty())
+    WEIR_TRY(remember_command(c));
+  for (auto& [number, record] : c.published) {
+    row_meta meta;
+    meta.time = record.time;
+    meta.key_hash = c.key_hash;
+    rows_[number].push(std::move(record), meta);
+    ++rows_waiting_;
+  }
+  c.published.clear();
+  return success();
+}
+
+result<progress> actor_operator::pass_on() {
+  auto all = progress::done;
+  rows_waiting_ = 0;
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    WEIR_ASSIGN(auto pushed, outputs_[i].push(rows_[i]));
+    if (pushed == progress::blocked)
+      all = pushed;
+  }
+  return all;
+}
+
+} // namespace weir::detail
