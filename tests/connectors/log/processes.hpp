@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <functional>
+#include <iostream>
 #include <iterator>
 #include <string>
 
@@ -16,6 +17,8 @@ namespace log_test {
 class child {
  public:
   explicit child(const std::function<int()>& body) {
+    // Else the child writes again, to its own output, what the test program has not written yet.
+    std::cout.flush();
     pid_ = ::fork();
     if (pid_ == 0)
       ::_exit(body());
