@@ -80,14 +80,15 @@ settings_of<click_sessions_settings> click_sessions_table() {
   t.add("top_pages", &s::top_pages, "Topic of the most viewed pages, key: the start of the window. Made when it is missing.",
         {.required = true, .effect = change_effect::fixed});
   t.add("parallelism", &s::parallelism, "Tasks of each stage; 0: as many as there are cores.",
-        {.bounds = between(0, 128), .trade_off = "More tasks use more cores; each has its own cache of state."});
+        {.bounds = between(0, 128), .trade_off = "More tasks use more cores; each has its own cache of state.", .unit = "tasks"});
   t.add("gap", &s::gap, "A session ends when its user does nothing for longer than this.",
         {.bounds = between(1ms, 24h),
          .trade_off = "Longer: fewer and longer sessions, shown later.",
          .effect = change_effect::fixed});
   t.add("top_window", &s::top_window, "Length of a window of event time whose pages are ranked.",
         {.bounds = between(1ms, 24h), .effect = change_effect::fixed});
-  t.add("top_count", &s::top_count, "So many pages are named per window, the most viewed first.", {.bounds = between(1, 1'000)});
+  t.add("top_count", &s::top_count, "So many pages are named per window, the most viewed first.",
+        {.bounds = between(1, 1'000), .unit = "pages"});
   t.add("out_of_orderness", &s::out_of_orderness, "A click may be this much older than one before it in its partition.",
         {.bounds = between(0ms, 24h), .trade_off = "Longer: fewer late clicks, later sessions."});
   t.add("idle_after", &s::idle_after,

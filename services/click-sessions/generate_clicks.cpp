@@ -7,7 +7,7 @@ namespace weir {
 
 namespace {
 
-constexpr std::uint64_t run_length = 2'000;
+constexpr std::uint64_t run_length = 500;
 constexpr std::uint64_t pages = 50;
 
 void make_click(const generate_options& o, std::uint64_t id, timestamp clock, std::string& key, std::string& value) {

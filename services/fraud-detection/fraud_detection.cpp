@@ -62,13 +62,13 @@ settings_of<fraud_detection_settings> fraud_detection_table() {
   t.add("late", &s::late, "Topic of the charges that came too late to be judged, key: the card. Made when it is missing.",
         {.required = true, .effect = change_effect::fixed});
   t.add("parallelism", &s::parallelism, "Tasks that judge; 0: as many as there are cores.",
-        {.bounds = between(0, 128), .trade_off = "More tasks use more cores; each has its own cache of state."});
+        {.bounds = between(0, 128), .trade_off = "More tasks use more cores; each has its own cache of state.", .unit = "tasks"});
   t.add("small_amount_cents", &s::small_amount_cents, "A charge above zero and up to so many cents is small.",
-        {.bounds = between(1, 1'000'000'000)});
+        {.bounds = between(1, 1'000'000'000), .unit = "cents"});
   t.add("small_charges", &s::small_charges, "So many small charges before a large one make it an alert.",
-        {.bounds = between(1, 10'000), .trade_off = "Fewer: more alerts, also for honest cards."});
+        {.bounds = between(1, 10'000), .trade_off = "Fewer: more alerts, also for honest cards.", .unit = "charges"});
   t.add("large_amount_cents", &s::large_amount_cents, "A charge of so many cents or more is large.",
-        {.bounds = between(2, 1'000'000'000'000)});
+        {.bounds = between(2, 1'000'000'000'000), .unit = "cents"});
   t.add("within", &s::within, "Small charges count for a large one that comes at most this much later.",
         {.bounds = between(1ms, 24h * 365),
          .trade_off = "Longer: every small charge is kept in state for so long.",
