@@ -113,7 +113,7 @@ TEST_CASE("the figures of operators, partitions and channels add up, and go on o
   job.source("in", weir::topic<std::string>{{"main", "in"}})
       .map("check",
            [](const std::string& v) {
-             if (v == "poison" && fail_once.exchange(false))
+             if (v.find("poison") != std::string::npos && fail_once.exchange(false))
                throw std::runtime_error("once");
              return v;
            })

@@ -114,6 +114,7 @@ struct bench {
   std::optional<error> connect_error;
   std::vector<int> exits;
   duration log_period = std::chrono::seconds(10);
+  decltype(program_seams::serve_health) serve_health; ///< Empty: no test opens a port that it does not ask for.
   program all{{order_totals_service(), fraud_detection_service(), click_sessions_service()}, {}};
 
   exit_code run(const std::vector<std::string>& arguments) {
@@ -139,7 +140,8 @@ struct bench {
                         stop,
                         [this](int code) { exits.push_back(code); },
                         log_period,
-                        std::chrono::milliseconds(1)};
+                        std::chrono::milliseconds(1),
+                        serve_health};
     return run_program(all, arguments, seams);
   }
 };
