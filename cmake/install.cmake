@@ -80,6 +80,10 @@ function(weir_library target name parts foreign)
     endif()
   endforeach()
   install(TARGETS ${target} EXPORT weirTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  # CMake strips programs and shared libraries only; of an archive, names must stay and line numbers may go.
+  install(CODE "if(CMAKE_INSTALL_DO_STRIP)
+  execute_process(COMMAND \"${CMAKE_STRIP}\" -g \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/lib${name}.a\" COMMAND_ERROR_IS_FATAL ANY)
+endif()")
 endfunction()
 
 weir_closure(weir_program program_parts program_foreign)
@@ -104,7 +108,7 @@ install(EXPORT weirTargets NAMESPACE weir:: DESTINATION ${WEIR_CMAKE_DIR})
 
 # The headers that users name; those they include come along, the others stay private.
 install(CODE "set(weir_include \"${CMAKE_INSTALL_INCLUDEDIR}\")\nset(weir_tree \"${CMAKE_BINARY_DIR}/include\")
-set(weir_public_headers weir/weir.hpp weir/program.hpp weir/testing/local_run.hpp weir/testing/operator_kit.hpp)")
+set(weir_public_headers weir/weir.hpp weir/program.hpp weir/testing/local_run.hpp weir/testing/operator_kit.hpp weir/services/actor_service.hpp)")
 install(SCRIPT ${CMAKE_CURRENT_LIST_DIR}/install_headers.cmake)
 
 install(TARGETS weir RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -177,7 +177,9 @@ class command_line {
     auto* service = command(*make, "service", "Write the project of a service: code, test, configuration, CMakeLists.txt",
                             [this] { return new_service_command(state_.scaffold, seams_); });
     service->add_option("NAME", state_.scaffold.name, "Its name: lower-case letters, digits and '-'")->required();
-    service->add_option("--kind", state_.scaffold.kind, "job: a dataflow")->required()->check(CLI::IsMember({"job"}));
+    service->add_option("--kind", state_.scaffold.kind, "job: a dataflow; actor: handlers of events, questions and timers")
+        ->required()
+        ->check(CLI::IsMember({"job", "actor"}));
     service->add_option("--dir", state_.scaffold.directory, "Directory to make; without it NAME");
   }
 

@@ -81,7 +81,7 @@ TEST_CASE("services of an unknown type is 2 and finds the one that was meant") {
 }
 
 TEST_CASE("new service writes every file of the project, all names filled in") {
-  auto kind = GENERATE(std::string("job"));
+  auto kind = GENERATE(std::string("job"), std::string("actor"));
   scratch s;
   auto directory = s.path() + "/below/it";
   bench b;
