@@ -96,6 +96,10 @@ operator_status job_figures::describe(std::size_t v, duration now) const {
       o.blocked += std::max(now - duration{since}, duration{0});
       ++o.blocked_tasks;
     }
+    const auto* handler = t.own.handler.load(relaxed);
+    if (auto turn = t.own.turn_us.load(relaxed);
+        handler != nullptr && turn >= 0 && now - duration{turn} > std::chrono::seconds(1))
+      o.stuck = "handler '" + *handler + "' runs since " + std::to_string((now - duration{turn}).count() / 1'000'000) + " s";
     if (vertex.kind != vertex_kind::source || t.own.state.load(relaxed) == partition_state::reading)
       lowest = std::min(lowest, t.own.watermark_us.load(relaxed));
   }
@@ -135,6 +139,7 @@ void task_meter::end(std::uint64_t in, std::uint64_t out, timestamp watermark, c
   add(f.records_in, in - std::exchange(in_, in));
   add(f.records_out, out - std::exchange(out_, out));
   add(f.busy_us, (now - began_).count());
+  f.turn_us.store(-1, relaxed);
   f.watermark_us.store(watermark.us, relaxed);
   auto blocked = !output.has_credit();
   if (blocked != blocked_) {
