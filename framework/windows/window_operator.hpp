@@ -15,7 +15,7 @@ inline constexpr duration last_millisecond{1000};
 struct window_operator_options {
   window_shape shape;
   duration allowed_lateness{0};
-  error_action on_error = error_action::fail;
+  error_policy on_error = error_action::fail;
   std::string schema; ///< Of key and accumulator.
 };
 
@@ -53,17 +53,32 @@ class window_operator final : public typed_operator<T>, private window_firing {
   void on_restored() override { engine_.set_watermark(this->runtime().watermark); }
 
   result<progress> consume(batch<T>& rows) override {
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      WEIR_TRY(add(rows, i));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      WEIR_ASSIGN(auto taken, add(rows, i));
+      if (!taken) {
+        held_.hold(rows, i);
+        break;
+      }
+    }
     WEIR_TRY(write_back());
-    return pass_on();
+    WEIR_ASSIGN(auto passed, pass_on());
+    return held_.empty() ? passed : progress::blocked;
   }
+  [[nodiscard]] std::optional<timestamp> waits_until() const override { return errors_.waits_until(); }
   result<progress> advance(timestamp before) override {
     engine_.set_watermark(this->runtime().watermark);
     engine_.begin(before);
     return resume();
   }
   result<progress> resume() override {
+    if (!held_.empty()) {
+      if (waits_until())
+        return progress::blocked;
+      auto rows = held_.take();
+      WEIR_ASSIGN(auto taken, consume(rows));
+      if (taken == progress::blocked)
+        return taken;
+    }
     while (engine_.firing()) {
       WEIR_ASSIGN(auto fired, engine_.fire(*this));
       WEIR_ASSIGN(auto passed, out_.push(rows_));
@@ -87,35 +102,54 @@ class window_operator final : public typed_operator<T>, private window_firing {
     bool changed = false;
   };
 
-  result<> add(const batch<T>& rows, std::size_t i) {
+  /// False: the row waits for its next try.
+  result<bool> add(const batch<T>& rows, std::size_t i) {
     const auto& meta = rows.meta[i];
-    if (!engine_.shape().covers(meta.time))
-      return detail::reject_row(errors_, rows, i, errc::invalid_argument,
-                                "event time " + std::to_string(meta.time.us) + " us is too near the end of time for a window");
+    if (!engine_.shape().covers(meta.time)) {
+      WEIR_TRY(detail::reject_row(errors_, rows, i, errc::invalid_argument,
+                                  "event time " + std::to_string(meta.time.us) + " us is too near the end of time for a window"));
+      return true;
+    }
     auto slice = engine_.shape().slice_end(meta.time);
     if (engine_.late(slice)) {
       reject_late(rows, i);
-      return success();
+      return true;
     }
-    try {
-      key_bytes_.clear();
-      encode_key(static_cast<const K&>(std::invoke(key_, std::as_const(rows.values[i]))), key_bytes_);
-      WEIR_ASSIGN(auto* entry, find(meta.key_hash, slice));
-      auto next = entry->accumulator;
-      aggregate_.add(next, rows.values[i]);
-      entry->accumulator = std::move(next);
-      entry->changed = true;
-    } catch (...) {
-      return detail::reject_row(errors_, rows, i, errc::user_code_failed, current_exception_text());
-    }
+    WEIR_ASSIGN(auto next, aggregate(rows, i, slice));
+    if (next)
+      return *next != after_throw::wait;
     if (engine_.fired(slice)) {
       // Within the allowed lateness: the windows' results are emitted anew, which reads them from state.
       auto group = group_of(meta.key_hash);
       auto key = key_bytes_;
       WEIR_TRY(write_back());
-      return engine_.fire_again(group, slice, key, *this);
+      WEIR_TRY(engine_.fire_again(group, slice, key, *this));
     }
-    return success();
+    return true;
+  }
+
+  /// None: the row is in its slice's accumulator. Else user code threw, no trace of it is left, and this is to be done.
+  result<std::optional<after_throw>> aggregate(const batch<T>& rows, std::size_t i, timestamp slice) {
+    const auto& meta = rows.meta[i];
+    for (;;)
+      try {
+        key_bytes_.clear();
+        encode_key(static_cast<const K&>(std::invoke(key_, std::as_const(rows.values[i]))), key_bytes_);
+        WEIR_ASSIGN(auto* entry, find(meta.key_hash, slice));
+        auto next = entry->accumulator;
+        aggregate_.add(next, rows.values[i]);
+        entry->accumulator = std::move(next);
+        entry->changed = true;
+        errors_.returned();
+        return std::optional<after_throw>{};
+      } catch (...) {
+        auto next = errors_.threw();
+        if (next == after_throw::again)
+          continue;
+        if (next == after_throw::give_up)
+          WEIR_TRY(detail::reject_row(errors_, rows, i, errc::user_code_failed, current_exception_text()));
+        return std::optional(next);
+      }
   }
 
   [[nodiscard]] std::uint16_t group_of(std::uint64_t hash) const {
@@ -229,6 +263,7 @@ class window_operator final : public typed_operator<T>, private window_firing {
   Key key_;
   Aggregate aggregate_;
   error_handler errors_;
+  detail::held_rows<T> held_;
   window_engine engine_;
   output<Row> out_;
   output<raw_record> late_;
