@@ -41,7 +41,7 @@ class checkpoint_coordinator {
     std::uint64_t checkpoint;
     bool final_barrier;
     bool ended;
-  }; ///< To tasks, publisher.
+  }; ///< To the publisher; behind the last one, to whoever ends the job.
   struct announce_closed {
     std::uint64_t checkpoint;
     std::string why;

@@ -131,6 +131,8 @@ publish_step decide_publish(int outcome, unsigned attempts) {
       return publish_step::isolate;
     case publish_outcome::gone:
       return publish_step::stop_publishing;
+    case publish_outcome::damaged:
+      return publish_step::stop_damaged;
     case publish_outcome::fenced:
       return publish_step::stop_job;
     case publish_outcome::unknown:

@@ -74,6 +74,7 @@ enum class publish_step : std::uint8_t {
   reopen_and_look,  ///< Destroy the producer, fence with a new one, read the marker, decide with `after_look`.
   isolate,          ///< Drop the named record by the sink's policy, durably, and publish the rest.
   stop_publishing,  ///< Keep the outbox, say so; try again only after an operator's action or a long pause.
+  stop_damaged,     ///< The outbox cannot be read (store_corrupt): terminal, the store stays as it is.
   stop_job,         ///< Fenced: terminal.
 };
 /// `attempts`: how often this very publish was tried with this producer, from 1. A retriable failure that stays for

@@ -31,6 +31,7 @@ enum class publish_outcome : std::uint8_t {
   retriable,  ///< Nothing is visible; the same publish may succeed later.
   unwritable, ///< One record can never be written; `record` says which. Nothing is visible.
   gone,       ///< Topic or right is gone: stop publishing, keep the outbox. Nothing is visible.
+  damaged,    ///< The outbox itself cannot be read: doing it again reads the same bytes. Nothing is visible.
   fenced,     ///< Terminal for the job.
   unknown,    ///< May or may not have happened.
 };

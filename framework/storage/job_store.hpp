@@ -102,8 +102,9 @@ class job_store {
   virtual result<verdict> close(std::uint64_t checkpoint) = 0;
 
   // --- output
-  /// The chunks of the outbox of complete checkpoint k in publishing order.
-  virtual result<> read_outbox(std::uint64_t checkpoint, const std::function<result<>(std::string_view chunk)>& visit) = 0;
+  /// The chunks of the outbox of complete checkpoint k in publishing order, with the participant that staged each.
+  virtual result<> read_outbox(std::uint64_t checkpoint,
+                               const std::function<result<>(const participant_id& who, std::string_view chunk)>& visit) = 0;
   [[nodiscard]] virtual result<std::optional<marker>> published() = 0;
   /// Records that all up to the marker is published and deletes outboxes that are; durable by the next complete.
   virtual result<> set_published(const marker& m) = 0;

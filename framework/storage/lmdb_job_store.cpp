@@ -77,21 +77,24 @@ result<std::optional<error>> lmdb_job_store::newest_damaged() {
   return damage;
 }
 
-result<> lmdb_job_store::read_outbox(std::uint64_t checkpoint, const std::function<result<>(std::string_view)>& visit) {
+result<> lmdb_job_store::read_outbox(std::uint64_t checkpoint,
+                                     const std::function<result<>(const participant_id&, std::string_view)>& visit) {
   auto it = epochs_.find(checkpoint);
   if (it == epochs_.end())
     return success();
   auto what = where("outbox of checkpoint " + std::to_string(checkpoint));
   std::string copy;
+  participant_id who;
   for (const auto& ref : it->second.chunks) {
     // Publishing takes as long as a broker takes: no transaction may stay open across it.
     WEIR_TRY(env_->read([&](MDB_txn* txn) -> result<> {
       WEIR_ASSIGN(auto payload, read_chunk_payload(txn, db_.outbox, ref, what));
       WEIR_ASSIGN(auto chunk, decode_chunk(payload));
       copy.assign(chunk.bytes);
+      who = std::move(chunk.who);
       return success();
     }));
-    WEIR_TRY(visit(copy));
+    WEIR_TRY(visit(who, copy));
   }
   return success();
 }

@@ -36,7 +36,8 @@ class lmdb_job_store final : public job_store {
   result<> complete(const checkpoint_manifest& m) override;
   result<verdict> close(std::uint64_t checkpoint) override;
 
-  result<> read_outbox(std::uint64_t checkpoint, const std::function<result<>(std::string_view)>& visit) override;
+  result<> read_outbox(std::uint64_t checkpoint,
+                       const std::function<result<>(const participant_id&, std::string_view)>& visit) override;
   [[nodiscard]] result<std::optional<marker>> published() override { return published_; }
   result<> set_published(const marker& m) override;
   [[nodiscard]] result<std::vector<unpublished>> unpublished_epochs() override;

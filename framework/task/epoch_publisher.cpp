@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <deque>
 #include <weir/core/fail_point.hpp>
 #include <weir/storage/job_store.hpp>
 #include <weir/task/epoch_publisher.hpp>
@@ -52,7 +53,7 @@ result<> epoch_publisher::claim(std::size_t slot, const recovery_plan::claim& c)
       return success();
     if (step == publish_step::stop_job)
       return error{errc::fenced, "another process publishes under '" + slots_[slot].id + "': " + report.cause.message};
-    if (step == publish_step::stop_publishing || step == publish_step::isolate)
+    if (step == publish_step::stop_publishing || step == publish_step::stop_damaged || step == publish_step::isolate)
       return report.cause.in("writing the marker of '" + slots_[slot].id + "'");
     log_.warning("the marker is not written yet, trying again", {{"id", slots_[slot].id}, {"cause", report.cause.message}});
     if (options_.wait(pause_after(attempts)))
@@ -91,6 +92,7 @@ epoch_publisher::attempt_result epoch_publisher::attempt(std::size_t slot, const
   auto& publisher = *publishers_[slot];
   attempt_result out;
   std::vector<output_record> records;
+  std::deque<std::string> letters; // Headers of dead letters: they outlive `records`.
   std::size_t bytes = 0;
   auto flush = [&] {
     if (records.empty())
@@ -103,11 +105,23 @@ epoch_publisher::attempt_result epoch_publisher::attempt(std::size_t slot, const
   auto split = false;
   for (; next.epoch < epochs.size() && !split; ++next.epoch, next.ordinal = 0) {
     std::uint64_t ordinal = 0;
+    const auto* fates = fates_.find(slots_[slot].connection, epochs[next.epoch].checkpoint);
     for (auto& chunk : epochs[next.epoch].chunks) {
       auto whole = decode_outbox(chunk, [&](const outbox_record& r) {
         if (r.connection != slots_[slot].connection || ordinal++ < next.ordinal)
           return true;
-        records.push_back({r.topic, r.partition, r.key, r.value, r.packed_headers, r.time_ms});
+        output_record to_write{r.topic, r.partition, r.key, r.value, r.packed_headers, r.time_ms};
+        if (auto fate = fates ? fates->find(ordinal - 1) : record_fates::of_epoch::const_iterator{};
+            fates && fate != fates->end()) {
+          const auto& letter = fate->second.dead_letter;
+          if (!letter)
+            return true;
+          letters.push_back(dead_letter_headers(r, fate->second));
+          to_write.topic = letter->topic;
+          to_write.partition = letter->partition;
+          to_write.packed_headers = letters.back();
+        }
+        records.push_back(to_write);
         bytes += (r.key ? r.key->size() : 0) + (r.value ? r.value->size() : 0) + r.packed_headers.size();
         if (records.size() >= add_records && !flush())
           return false;
@@ -115,7 +129,7 @@ epoch_publisher::attempt_result epoch_publisher::attempt(std::size_t slot, const
         return !split;
       });
       if (!whole)
-        out.report = {publish_outcome::gone, 0, whole.err()};
+        out.report = {publish_outcome::damaged, 0, whole.err().in("epoch " + std::to_string(epochs[next.epoch].checkpoint))};
       if (out.report.outcome != publish_outcome::done || !flush()) {
         publisher.abort();
         return out;
@@ -205,13 +219,14 @@ result<> epoch_publisher::publish_slot(std::size_t slot, const std::vector<epoch
         must_look = true;
         break;
       case publish_step::isolate:
-        return error{errc::too_large, "record " + std::to_string(tried.report.record) + " of epoch " +
-                                          std::to_string(epochs[before.epoch].checkpoint) +
-                                          " can never be written: " + tried.report.cause.message +
-                                          ". It stays in the outbox; raise the limit of the topic and start again"};
+        WEIR_TRY(isolate(slot, epochs, before, tried.report));
+        attempts = 0;
+        break;
       case publish_step::stop_publishing:
         return error{tried.report.cause.code == errc::not_authorized ? errc::not_authorized : errc::not_found,
                      tried.report.cause.message + ". The output stays in the outbox until the topic or the right is back"};
+      case publish_step::stop_damaged:
+        return error{errc::store_corrupt, tried.report.cause.message + ". The store stays as it is; put a copy of it back"};
       case publish_step::stop_job:
         return error{errc::fenced, "another process publishes under '" + slots_[slot].id + "': " + tried.report.cause.message};
     }

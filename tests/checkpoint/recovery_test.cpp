@@ -238,6 +238,7 @@ TEST_CASE("each way a publish can end has its step") {
   CHECK(decide_publish(publish_outcome::retriable, 5) == publish_step::reopen_and_look);
   CHECK(decide_publish(publish_outcome::unwritable, 1) == publish_step::isolate);
   CHECK(decide_publish(publish_outcome::gone, 1) == publish_step::stop_publishing);
+  CHECK(decide_publish(publish_outcome::damaged, 1) == publish_step::stop_damaged);
   CHECK(decide_publish(publish_outcome::fenced, 1) == publish_step::stop_job);
   CHECK(decide_publish(publish_outcome::unknown, 1) == publish_step::reopen_and_look);
   CHECK(decide_publish(200, 1) == publish_step::reopen_and_look);

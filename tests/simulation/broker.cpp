@@ -24,7 +24,7 @@ int broker::init(const std::string& id) {
   return ++p.epoch;
 }
 
-broker::answer broker::add(const std::string& id, int epoch, const std::vector<item>& records) {
+broker::answer broker::add(const std::string& id, int epoch, const std::vector<item>& records, std::size_t& which) {
   auto& p = producers_[id];
   if (p.epoch != epoch)
     return answer::fenced;
@@ -33,6 +33,11 @@ broker::answer broker::add(const std::string& id, int epoch, const std::vector<i
     return answer::retriable;
   }
   auto t = open_transaction(p);
+  for (which = 0; which < records.size(); ++which)
+    if (const auto& r = records[which]; !r.letter && refused_.count(r.id) > 0) {
+      end(p, state::aborted);
+      return answer::refused;
+    }
   for (const auto& r : records)
     partitions_[static_cast<std::size_t>(r.key) % partitions_.size()].push_back({t, r});
   return answer::ok;

@@ -1,6 +1,7 @@
 #pragma once
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 #include <weir/checkpoint/types.hpp>
@@ -14,11 +15,16 @@ class broker {
  public:
   broker(world& w, int partitions) : world_(&w), partitions_(static_cast<std::size_t>(partitions)) {}
 
-  enum class answer { ok, fenced, retriable };
+  enum class answer { ok, fenced, retriable, refused };
+  /// What becomes of a record that is refused: every other one is a dead letter, the rest is dropped.
+  static bool becomes_letter(int id) { return id % 2 == 0; }
+  /// From now on records with these ids are refused, but not their letters.
+  void refuse(std::set<int> ids) { refused_ = std::move(ids); }
 
   /// init_transactions: raises the id's epoch and aborts what its last holder left open.
   int init(const std::string& id);
-  answer add(const std::string& id, int epoch, const std::vector<item>& records);
+  /// With `refused`, `which` is the first record that can never be written.
+  answer add(const std::string& id, int epoch, const std::vector<item>& records, std::size_t& which);
   /// Writes the marker in the id's transaction and commits it.
   answer commit(const std::string& id, int epoch, const marker& m);
   void abort(const std::string& id, int epoch);
@@ -65,6 +71,7 @@ class broker {
   }
 
   world* world_;
+  std::set<int> refused_;
   std::map<std::string, producer> producers_;
   std::vector<state> transactions_;
   std::vector<std::vector<output_entry>> partitions_;

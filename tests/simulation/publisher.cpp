@@ -125,6 +125,7 @@ void publisher::next() {
   again_ = false;
   process_->send(actor::publisher, actor::store, [this, k = from_checkpoint_, first = from_ordinal_] {
     std::vector<item> records;
+    std::vector<std::pair<std::uint64_t, std::size_t>> places;
     marker m{process_->disk().content().lineage, process_->disk().content().incarnation, 0, 0};
     auto room = static_cast<std::size_t>(1 + process_->in().below(12));
     for (const auto& [number, outbox] : process_->disk().content().outboxes) {
@@ -136,15 +137,23 @@ void publisher::next() {
         return process_->in().wrong("publishing goes on behind the end of an epoch");
       if (room == 0)
         break;
-      records.insert(records.end(), outbox.begin() + static_cast<std::ptrdiff_t>(from),
-                     outbox.begin() + static_cast<std::ptrdiff_t>(to));
+      for (auto i = from; i < to; ++i) {
+        auto record = outbox[i];
+        if (process_->disk().content().fates.count({number, i}) > 0) {
+          if (!broker::becomes_letter(record.id))
+            continue;
+          record.letter = true;
+        }
+        records.push_back(record);
+        places.emplace_back(number, i);
+      }
       room -= to - from;
       m.checkpoint = number;
       m.ordinal = to == outbox.size() ? all_records : to;
       if (m.ordinal != all_records)
         break;
     }
-    process_->send(actor::store, actor::publisher, [this, records = std::move(records), m]() mutable {
+    process_->send(actor::store, actor::publisher, [this, records = std::move(records), places = std::move(places), m]() mutable {
       if (m.checkpoint == 0) {
         busy_ = false;
         if (stage_ == stage::leftovers) {
@@ -158,6 +167,7 @@ void publisher::next() {
         return;
       }
       records_ = std::move(records);
+      places_ = std::move(places);
       intended_ = m;
       attempts_ = 0;
       publish();
@@ -170,10 +180,14 @@ void publisher::publish() {
     return commit();
   request(
       [this, id = process_->id(), epoch = epoch_, records = records_](broker& b) {
-        auto a = b.add(id, epoch, records);
-        return [this, a] {
+        std::size_t which = 0;
+        auto a = b.add(id, epoch, records, which);
+        return [this, a, which] {
           if (a == broker::answer::ok)
             return commit();
+          refused_ = which;
+          if (a == broker::answer::refused)
+            return came_back(publish_outcome::unwritable);
           came_back(a == broker::answer::fenced ? publish_outcome::fenced : publish_outcome::retriable);
         };
       },
@@ -206,9 +220,20 @@ void publisher::came_back(publish_outcome outcome) {
     case publish_step::stop_job:
       return process_->exit(process::end::fenced);
     case publish_step::isolate:
+      return isolate();
     case publish_step::stop_publishing:
+    case publish_step::stop_damaged:
       return process_->in().wrong("a step that nothing here leads to");
   }
+}
+
+void publisher::isolate() {
+  process_->in().probe("record refused for good");
+  process_->send(actor::publisher, actor::store, [this, place = places_.at(refused_)] {
+    if (!process_->disk().add_fate(place.first, place.second))
+      return process_->exit(process::end::failed);
+    process_->send(actor::store, actor::publisher, [this] { next(); });
+  });
 }
 
 void publisher::recorded() {

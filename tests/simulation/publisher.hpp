@@ -36,6 +36,7 @@ class publisher {
   void came_back(publish_outcome outcome);
   void recorded();
   void next();
+  void isolate();
 
   process* process_;
   stage stage_ = stage::recovering;
@@ -49,6 +50,8 @@ class publisher {
   recovery_plan::claim claim_;
   marker intended_;
   std::vector<item> records_;
+  std::vector<std::pair<std::uint64_t, std::size_t>> places_; // Of records_: epoch and ordinal.
+  std::size_t refused_ = 0;                                   // Index in records_.
 };
 
 } // namespace weir::simulation

@@ -29,6 +29,12 @@ class scenario {
       auto from = partition.empty() ? 0 : partition.back().available;
       partition.push_back({{i, key, 0, 0}, from + world_.below(2 * span / records)});
     }
+    // In every third run; no chance is drawn, so the others are as they were without it.
+    if (seed % 3 == 0)
+      for (int i = 0; i < records; ++i)
+        if ((static_cast<std::uint64_t>(i) * 7919 + seed) % 11 == 0)
+          refused_.insert(i);
+    broker_.refuse(refused_);
     first_tasks_ = static_cast<std::size_t>(1 + world_.below(4));
     second_tasks_ = static_cast<std::size_t>(1 + world_.below(2));
   }
@@ -184,12 +190,20 @@ class scenario {
     for (std::size_t p = 0; p < broker_.partitions(); ++p)
       for (const auto& r : broker_.read_committed(p)) {
         auto expected = ++seen[r.key];
+        // What was dropped left its place.
+        for (auto id = nth_of_key(r.key, expected); dropped(id); id = nth_of_key(r.key, expected))
+          expected = ++seen[r.key];
+        if (r.letter != (refused_.count(r.id) > 0))
+          return world_.wrong("record " + std::to_string(r.id) + (r.letter ? " is a dead letter for nothing" : " was refused"));
         if (r.first_count != expected || r.second_count != expected)
           return world_.wrong("key " + std::to_string(r.key) + ": output " + std::to_string(expected) + " says " +
                               std::to_string(r.first_count) + " and " + std::to_string(r.second_count));
         if (nth_of_key(r.key, expected) != r.id)
           return world_.wrong("key " + std::to_string(r.key) + ": record " + std::to_string(r.id) + " is out of order");
       }
+    for (auto& [key, n] : per_key_)
+      while (seen[key] < n && dropped(nth_of_key(key, seen[key] + 1)))
+        ++seen[key];
     if (seen != per_key_)
       world_.wrong("output is missing");
   }
@@ -201,10 +215,13 @@ class scenario {
     return -1;
   }
 
+  [[nodiscard]] bool dropped(int id) const { return refused_.count(id) > 0 && !broker::becomes_letter(id); }
+
   world world_;
   broker broker_;
   input_log input_;
   std::map<int, int> per_key_;
+  std::set<int> refused_; ///< Ids of records that the broker never takes.
   std::size_t first_tasks_ = 1, second_tasks_ = 1;
   std::shared_ptr<process> main_;
   std::set<std::shared_ptr<process>> zombies_;

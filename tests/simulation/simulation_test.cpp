@@ -27,6 +27,7 @@ const char* const rare[] = {
     "unknown was published",
     "unknown was not published",
     "epoch split over transactions",
+    "record refused for good",
     "epoch published in part before a restart",
     "marker ahead of the store's record",
     "marker hidden behind an open transaction",

@@ -31,6 +31,11 @@ result<> store::add_own_incarnation() {
   return sync();
 }
 
+result<> store::add_fate(std::uint64_t checkpoint, std::size_t ordinal) {
+  now_.fates.insert({checkpoint, ordinal});
+  return sync();
+}
+
 result<> store::complete(std::uint64_t k, const std::vector<contribution>& contributions, bool ended) {
   if (k <= now_.highest)
     return error{errc::invalid_argument, "not above what is stored"};

@@ -28,6 +28,7 @@ struct store_content {
   std::map<participant_id, table> base; ///< With all complete deltas applied.
   std::map<std::uint64_t, std::vector<item>> outboxes;
   std::optional<marker> published;
+  std::set<std::pair<std::uint64_t, std::size_t>> fates; ///< Epoch and ordinal of records that their topic refuses for good.
   std::vector<std::uint64_t> own_incarnations;
   std::map<participant_id, std::vector<chunk>> staged_delta, staged_outbox; ///< Of this incarnation.
   std::map<participant_id, std::size_t> delta_taken, outbox_taken;
@@ -56,6 +57,7 @@ class store {
   enum class verdict { complete, closed };
   result<verdict> close(std::uint64_t k);
   result<> add_own_incarnation();
+  result<> add_fate(std::uint64_t checkpoint, std::size_t ordinal);
   /// Durable with the next sync only.
   void set_published(const marker& m);
   [[nodiscard]] std::vector<std::uint64_t> unpublished() const;

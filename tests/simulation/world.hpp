@@ -62,6 +62,7 @@ struct item {
   int key = 0;
   int first_count = 0;
   int second_count = 0;
+  bool letter = false; ///< A dead letter in the record's place.
 };
 
 } // namespace weir::simulation

@@ -86,7 +86,8 @@ TEST_CASE("what is staged becomes readable with the checkpoint that lists it, an
   CHECK(list[0].number == 7);
   CHECK(list[0].contributions.at(0).inline_state == "offsets");
   std::vector<std::string> chunks;
-  REQUIRE(s->read_outbox(7, [&](std::string_view chunk) {
+  REQUIRE(s->read_outbox(7, [&](const participant_id& who, std::string_view chunk) {
+             CHECK(who == task);
              chunks.emplace_back(chunk);
              return success();
            }).ok());
@@ -108,7 +109,7 @@ TEST_CASE("chunks of a closed attempt fall to the next complete checkpoint") {
   CHECK(*s->close(2) == job_store::verdict::complete);
   CHECK(*s->close(1) == job_store::verdict::closed);
   std::vector<std::string> chunks;
-  REQUIRE(s->read_outbox(2, [&](std::string_view chunk) {
+  REQUIRE(s->read_outbox(2, [&](const participant_id&, std::string_view chunk) {
              chunks.emplace_back(chunk);
              return success();
            }).ok());
@@ -168,7 +169,7 @@ TEST_CASE("staged chunks that no checkpoint lists are gone after the next incarn
   CHECK(*s->stage_outbox(task, "new") == 0);
   REQUIRE(s->complete(manifest(1, {{task, "", 0, 1, false}})).ok());
   std::string all;
-  REQUIRE(s->read_outbox(1, [&](std::string_view chunk) {
+  REQUIRE(s->read_outbox(1, [&](const participant_id&, std::string_view chunk) {
              all += chunk;
              return success();
            }).ok());

@@ -339,14 +339,23 @@ TEST_CASE("a stop while publishing is retried gives up without writing") {
   CHECK(f.cluster.visible.empty());
 }
 
-TEST_CASE("a damaged outbox chunk publishes nothing of its epoch") {
-  fixture f;
-  auto damaged = chunk_of(0, 3);
-  damaged.resize(damaged.size() - 1);
-  auto r = f.publisher->publish({{11, {chunk_of(0, 3), damaged}}});
-  REQUIRE_FALSE(r.ok());
-  CHECK(f.cluster.visible.empty());
-  CHECK(f.cluster.newest == marker{ours, 5, 10, all_records});
+TEST_CASE("a damaged outbox chunk publishes nothing of its epoch and is the store's fault, not the topic's: no second try") {
+  auto cut = chunk_of(0, 3), changed = chunk_of(0, 3);
+  cut.resize(cut.size() - 1);
+  changed[0] ^= 0x40;
+  for (auto& damaged : {cut, changed}) {
+    fixture f;
+    auto r = f.publisher->publish({{11, {chunk_of(0, 3)}}, {12, {chunk_of(3, 3), damaged}}});
+    REQUIRE_FALSE(r.ok());
+    INFO(r.err().message);
+    CHECK(r.err().code == errc::store_corrupt);
+    CHECK(r.err().message.find("epoch 12") != std::string::npos);
+    CHECK(f.cluster.visible.empty());
+    CHECK(f.cluster.newest == marker{ours, 5, 10, all_records});
+    CHECK(f.cluster.aborted == 1);
+    CHECK(f.cluster.opened == 1);
+    CHECK(f.waits == 0);
+  }
 }
 
 TEST_CASE("a claim of unknown outcome is looked up with a new producer and written once") {
