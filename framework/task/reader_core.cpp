@@ -49,7 +49,7 @@ result<reader_core::step_result> reader_core::step() {
   if (phase_ == reader_phase::stopped)
     return step_result::idle;
   if (blocked_) {
-    if (!parts_.output->has_credit())
+    if (!parts_.output->has_credit() || parts_.operators->waits_until())
       return step_result::idle;
     WEIR_TRY(after_rows(parts_.operators->resume()));
     parts_.output->flush();
@@ -207,7 +207,11 @@ result<> reader_core::answer(const barrier_frame& b) {
 }
 
 std::optional<duration> reader_core::next_look() const {
-  return phase_ == reader_phase::reading && !blocked_ ? idleness_.next_look() : std::nullopt;
+  if (blocked_) {
+    auto until = parts_.operators->waits_until();
+    return until ? std::optional(parts_.time->monotonic() + (*until - parts_.time->now())) : std::nullopt;
+  }
+  return phase_ == reader_phase::reading ? idleness_.next_look() : std::nullopt;
 }
 
 } // namespace weir

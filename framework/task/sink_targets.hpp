@@ -56,7 +56,7 @@ class direct_sink final : public epoch_sink {
   result<> write(const encoded_record& r) override;
   void at_barrier() override;
   result<bool> seal() override;
-  [[nodiscard]] bool accepting() override { return !failed_ && waiting_.empty(); }
+  [[nodiscard]] bool accepting() override { return waiting_.empty(); }
   [[nodiscard]] std::uint64_t records() const override { return records_; }
   /// The producer has room again.
   result<> retry();
@@ -71,7 +71,6 @@ class direct_sink final : public epoch_sink {
   destination to_;
   std::unique_ptr<direct_producer> producer_;
   bool wait_;
-  bool failed_ = false;
   std::deque<kept> waiting_;
   std::size_t before_barrier_ = 0;    ///< As many of `waiting_` were written before the barrier.
   std::optional<std::uint64_t> mark_; ///< Of the last barrier, once all before it is sent.

@@ -10,7 +10,8 @@ using namespace task_test;
 
 namespace {
 
-/// Passes rows on, says "@w" for a watermark; at "error" it fails, and behind "block" it waits for `resume`.
+/// Passes rows on, says "@w" for a watermark; at "error" it fails, behind "block" it waits for credit, at "wait" for `until`
+/// to be taken away.
 class fake_chain : public chain {
  public:
   chain_context* context = nullptr;
@@ -18,6 +19,7 @@ class fake_chain : public chain {
   std::vector<std::string> raw;
   std::unique_ptr<any_batch> kept;
   timestamp time = min_timestamp;
+  std::optional<timestamp> until;
 
   result<> open(chain_context& ctx) override {
     context = &ctx;
@@ -35,7 +37,10 @@ class fake_chain : public chain {
   std::optional<duration> idle_after() const override { return duration{1000}; }
   result<progress> accept(std::size_t, std::unique_ptr<any_batch> b) override {
     auto& values = static_cast<batch<std::string>&>(*b).values;
-    if (std::find(values.begin(), values.end(), "block") != values.end() && !context->output->has_credit()) {
+    auto waits = std::find(values.begin(), values.end(), "wait") != values.end();
+    if (waits)
+      until = timestamp{5'000'000};
+    if (waits || (std::find(values.begin(), values.end(), "block") != values.end() && !context->output->has_credit())) {
       kept = std::move(b);
       return progress::blocked;
     }
@@ -50,9 +55,11 @@ class fake_chain : public chain {
   }
   result<progress> processing_time(timestamp) override { return progress::done; }
   result<std::optional<timestamp>> next_processing_time() override { return std::optional<timestamp>{}; }
+  std::optional<timestamp> waits_until() const override { return until; }
   result<progress> resume() override {
     if (!context->output->has_credit())
       return progress::blocked;
+    REQUIRE_FALSE(until);
     context->output->emit(0, std::move(kept));
     return progress::done;
   }
@@ -61,20 +68,6 @@ class fake_chain : public chain {
     restored = saved;
     return success();
   }
-};
-
-struct fake_host : task_host {
-  std::map<std::uint32_t, std::size_t> credit;
-  std::map<std::uint64_t, contribution> acknowledged;
-  std::vector<std::uint64_t> declined;
-  unsigned ended = 0;
-  void return_credit(std::uint32_t channel, std::size_t bytes) override { credit[channel] += bytes; }
-  void stage_delta(std::string) override {}
-  void stage_outbox(std::string) override {}
-  void stage_spill(std::string) override {}
-  void acknowledge(std::uint64_t k, contribution c) override { acknowledged[k] = std::move(c); }
-  void decline(std::uint64_t k, const std::string&) override { declined.push_back(k); }
-  void finished() override { ++ended; }
 };
 
 /// A task with two input channels, 10 and 11, and one output channel.
@@ -162,6 +155,24 @@ TEST_CASE("a chain that is blocked goes on when credit comes, and a barrier behi
   t.core->add_credit(0, 100'000);
   CHECK(t.work() == words{"block", "b1"});
   CHECK(t.host.acknowledged.size() == 1);
+}
+
+TEST_CASE("a record that waits for its next try holds rows, watermark and barrier behind it, and asks to be woken") {
+  task_fixture t;
+  t.give(10, data({"wait"}), data({"r"}), frame{watermark_frame{{7}}}, frame{barrier_frame{1, false}});
+  t.give(11, frame{watermark_frame{{7}}}, frame{barrier_frame{1, false}});
+  CHECK(t.work().empty());
+  CHECK(*t.core->next_processing_time() == timestamp{5'000'000});
+  CHECK(t.host.acknowledged.empty());
+  CHECK(t.host.credit.empty());
+  t.core->on_time({5'000'000});
+  t.chain->until.reset();
+  auto out = t.work();
+  REQUIRE(out.size() == 5);
+  CHECK(words(out.begin(), out.begin() + 2) == words{"wait", "r"});
+  CHECK(out.back() == "b1");
+  CHECK(t.host.acknowledged.count(1) == 1);
+  CHECK_FALSE(t.core->next_processing_time()->has_value());
 }
 
 TEST_CASE("the watermark is the lowest of the inputs, and what it fires goes out before it") {
@@ -377,6 +388,19 @@ TEST_CASE("a bounded reader stops before its end offset, sends the end and answe
 TEST_CASE("a bounded reader of an empty partition ends at once") {
   reader_fixture r({}, {.stop = 0});
   CHECK(r.work() == words{"end"});
+}
+
+TEST_CASE("a reader whose record waits for its next try holds barriers and asks to be woken in time") {
+  reader_fixture r({"a", "wait"}, {});
+  CHECK(r.work().empty());
+  r.core->on_barrier({1, false});
+  r.records.emplace_back("b");
+  r.core->on_wake();
+  CHECK(r.work().empty());
+  CHECK(r.core->next_look() == duration{5'000'000});
+  r.clock.advance(duration{4'000'000});
+  r.chain->until.reset();
+  CHECK(r.work() == words{"a,wait", "w1", "b1", "b", "w2"});
 }
 
 TEST_CASE("a reader without credit does not poll but answers barriers") {

@@ -8,6 +8,7 @@
 #include <weir/record/batch_codec.hpp>
 #include <weir/record/frame.hpp>
 #include <weir/task/output_router.hpp>
+#include <weir/task/task_core.hpp>
 
 // What the cores of tasks and readers are put between when they are tested alone.
 
@@ -67,6 +68,30 @@ struct receiver {
     return r;
   }
   std::vector<std::string> take(std::uint32_t channel = 0) { return std::exchange(frames[channel], {}); }
+};
+
+/// Keeps what a task says and hands to the store.
+struct fake_host : weir::task_host {
+  std::map<std::uint32_t, std::size_t> credit;
+  std::map<std::uint64_t, weir::contribution> acknowledged;
+  std::vector<std::uint64_t> declined;
+  std::vector<std::string> deltas; ///< Spilled chunks among them: the store numbers them together.
+  std::vector<bool> spilled;       ///< Which of `deltas` are.
+  std::vector<std::string> outbox;
+  unsigned ended = 0;
+  void return_credit(std::uint32_t channel, std::size_t bytes) override { credit[channel] += bytes; }
+  void stage_delta(std::string chunk) override {
+    deltas.push_back(std::move(chunk));
+    spilled.push_back(false);
+  }
+  void stage_outbox(std::string chunk) override { outbox.push_back(std::move(chunk)); }
+  void stage_spill(std::string chunk) override {
+    deltas.push_back(std::move(chunk));
+    spilled.push_back(true);
+  }
+  void acknowledge(std::uint64_t k, weir::contribution c) override { acknowledged[k] = std::move(c); }
+  void decline(std::uint64_t k, const std::string&) override { declined.push_back(k); }
+  void finished() override { ++ended; }
 };
 
 using words = std::vector<std::string>;
