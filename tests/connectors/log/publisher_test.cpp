@@ -1,5 +1,7 @@
 #include "tests/catch.hpp"
 
+#include <future>
+#include <thread>
 #include "tests/connectors/log/support.hpp"
 
 using namespace weir;
@@ -127,6 +129,9 @@ TEST_CASE("a record that can never be written is named, and nothing of its epoch
   CHECK(report.outcome == publish_outcome::unwritable);
   CHECK(report.record == 1);
   CHECK(report.cause.code == errc::too_large);
+  // Counted from the first add of the transaction.
+  REQUIRE(p->add({records, 1}).outcome == publish_outcome::done);
+  CHECK(p->add(records).record == 2);
   records[1] = record("compacted", 0, std::nullopt, "no key");
   CHECK(p->add(records).outcome == publish_outcome::unwritable);
   records[1] = record("out", 2, "k", "no such partition");
@@ -134,7 +139,7 @@ TEST_CASE("a record that can never be written is named, and nothing of its epoch
   records[1] = record("gone", 0, "k", "v");
   report = p->add(records);
   CHECK(report.outcome == publish_outcome::gone);
-  CHECK(report.record == 1);
+  CHECK(report.cause.message.find("gone") != std::string::npos);
   REQUIRE(p->commit(mark(1, 1, 1)).outcome == publish_outcome::done);
   CHECK(w.written() == 0);
 }
@@ -196,4 +201,42 @@ TEST_CASE("the at-least-once producer refuses what does not fit and says when it
     if (!p->flushed().value())
       taken.wait(before + 1);
   CHECK(w.written(0) + w.written(1) == 500);
+}
+
+TEST_CASE("a mark of the at-least-once producer waits for what was sent before it and not for what came behind") {
+  world w;
+  bell rung;
+  auto p = w.sink->open_direct([&] { rung.ring(); }).value();
+  auto until_through = [&](std::uint64_t mark) {
+    for (auto before = rung.count(); !p->flushed_through(mark).value(); before = rung.count())
+      if (!p->flushed_through(mark).value())
+        REQUIRE(rung.wait(before + 1));
+  };
+  CHECK(p->flushed_through(p->sent_mark()).value());
+  REQUIRE(p->send(record("out", 0, "k", "before")).value());
+  auto first = p->sent_mark();
+  until_through(first);
+  CHECK(w.written() == 1);
+  // Another writer holds the log: what is sent now cannot be written until it lets go.
+  std::promise<void> holds, let_go;
+  std::thread holder([&] {
+    log_batch batch;
+    (void)batch.add(w.topic, record("out", 1, "k", "other"));
+    (void)w.log->commit(batch, {}, [&] {
+      holds.set_value();
+      let_go.get_future().wait();
+      return success();
+    });
+  });
+  holds.get_future().wait();
+  CHECK(p->send(record("out", 0, "k", "behind")).value());
+  auto second = p->sent_mark();
+  CHECK(second > first);
+  CHECK(p->flushed_through(first).value());
+  CHECK_FALSE(p->flushed_through(second).value());
+  CHECK_FALSE(p->flushed().value());
+  let_go.set_value();
+  holder.join();
+  until_through(second);
+  CHECK(w.written() == 2);
 }
