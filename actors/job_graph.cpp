@@ -1,5 +1,6 @@
 #include "actors/job_graph.hpp"
 #include <weir/core/fail_point.hpp>
+#include <weir/graph/task_counts.hpp>
 #include "actors/publisher_actor.hpp"
 #include "actors/store_actor.hpp"
 
@@ -52,18 +53,6 @@ job_graph::job_graph(caf::actor_system& system, const job_spec& spec, job_store&
   source_topics_ = topics;
 }
 
-int job_graph::parallelism(std::size_t vertex, const recovered_job& job) const {
-  auto& v = spec_.plan.vertices[vertex];
-  if (v.kind == vertex_kind::source)
-    return static_cast<int>(job.readers.at(v.name).size());
-  if (v.parallelism > 0)
-    return v.parallelism;
-  for (auto& e : spec_.plan.edges)
-    if (e.to == vertex)
-      return parallelism(e.from, job);
-  return 1;
-}
-
 participant_id job_graph::who(const instance& i) const {
   auto& v = spec_.plan.vertices[i.vertex];
   if (v.kind == vertex_kind::source)
@@ -100,18 +89,16 @@ result<> job_graph::each_task(F f) {
 }
 
 void job_graph::size(const recovered_job& job) {
-  instances_.resize(spec_.plan.vertices.size());
+  auto tasks = task_counts(spec_.plan, [&](std::size_t v) { return job.readers.at(spec_.plan.vertices[v].name).size(); });
+  instances_.resize(tasks.size());
   for (std::size_t v = 0; v < instances_.size(); ++v) {
-    instances_[v].resize(static_cast<std::size_t>(parallelism(v, job)));
+    instances_[v].resize(tasks[v]);
     for (std::size_t n = 0; n < instances_[v].size(); ++n) {
       instances_[v][n].vertex = v;
       instances_[v][n].subtask = static_cast<int>(n);
     }
     (spec_.plan.vertices[v].kind == vertex_kind::source ? readers_ : tasks_) += instances_[v].size();
   }
-  std::vector<std::size_t> tasks;
-  for (auto& vertex : instances_)
-    tasks.push_back(vertex.size());
   shared_->lay_out(spec_.plan, tasks);
 }
 

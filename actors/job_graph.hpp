@@ -51,7 +51,6 @@ class job_graph {
     wake_flag pending;
   };
 
-  [[nodiscard]] int parallelism(std::size_t vertex, const recovered_job& job) const;
   void size(const recovered_job& job);
   void spawn_control(const recovered_job& job, attempt_connections& connections, job_actors& actors);
   void spawn(job_actors& actors);

@@ -2,6 +2,7 @@
 #include <weir/testing/local_task.hpp>
 
 #include <algorithm>
+#include <weir/graph/task_counts.hpp>
 
 namespace weir::testing {
 
@@ -13,20 +14,6 @@ std::string to_text(const output_row& r) {
     text += " " + name + "=" + value.value_or("(null)");
   return text;
 }
-
-namespace {
-std::size_t count_tasks(const vertex_plan& v, const job_plan& plan, std::size_t index, const local_options& o) {
-  if (v.kind == vertex_kind::source)
-    return static_cast<std::size_t>(o.partitions);
-  if (v.parallelism > 0)
-    return static_cast<std::size_t>(v.parallelism);
-  std::size_t most = 1;
-  for (const auto& e : plan.edges)
-    if (e.to == index)
-      most = std::max(most, count_tasks(plan.vertices[e.from], plan, e.from, o));
-  return most;
-}
-} // namespace
 
 local_run::~local_run() = default;
 
@@ -76,11 +63,12 @@ local_run::local_run(job_plan plan, local_options options) : plan_(std::move(pla
 local_run::task& local_run::task_at(std::size_t vertex, std::size_t subtask) { return *tasks_[vertex][subtask]; }
 
 result<> local_run::open() {
+  const auto counts = task_counts(plan_, [&](std::size_t) { return static_cast<std::size_t>(options_.partitions); });
   for (std::size_t v = 0; v < plan_.vertices.size(); ++v) {
     const auto& vertex = plan_.vertices[v];
     source_topics_.push_back(vertex.kind == vertex_kind::source ? vertex.source.topic.topic : "");
     auto& tasks = tasks_.emplace_back();
-    for (std::size_t i = 0; i < count_tasks(vertex, plan_, v, options_); ++i) {
+    for (std::size_t i = 0; i < counts[v]; ++i) {
       auto& t = *tasks.emplace_back(std::make_unique<task>());
       t.vertex = v;
       t.subtask = i;

@@ -312,3 +312,31 @@ TEST_CASE("the guarantees at-least-once and none write every record too when not
       CHECK(w.size("out") <= expected.size());
   }
 }
+
+TEST_CASE("operators that are not chained to fewer partitions than there are tasks hold neither checkpoints nor windows up") {
+  world w;
+  w.topic("in", 1);
+  weir::job job{"narrow"};
+  job.source("in", weir::topic<event>{{"main", "in"}})
+      .event_time(&event::at, weir::bounded_out_of_orderness{5s})
+      .map("plus",
+           [](const event& e) {
+             return event{e.name, e.number + 1, e.at};
+           })
+      .key_by(&event::name)
+      .window("ten", weir::tumbling{10s})
+      .aggregate(weir::sum(&event::number), weir::count())
+      .map("row",
+           [](const auto& r) {
+             return sum_row{r.key, r.start, r.template get<0>(), r.template get<1>()};
+           })
+      .sink("out", weir::topic<sum_row>{{"main", "out"}});
+  running r({w.spec(job, {3, false, false})});
+  w.put("in", 0, {event_json("a", 1, 0), event_json("b", 10, 1), event_json("a", 2, 9), event_json("a", 5, 16)});
+  REQUIRE(r.until([&](const weir::job_status&) { return w.size("out") == 2; }));
+  CHECK(w.values("out") == std::vector<std::string>{sum_json("a", 0, 5, 2), sum_json("b", 0, 11, 1)});
+  auto before = r.status().checkpoint;
+  w.put("in", 0, {event_json("a", 5, 27)});
+  REQUIRE(r.until([&](const weir::job_status& now) { return w.size("out") == 3 && now.checkpoint > before; }));
+  CHECK(r.stop().phase == job_phase::stopped);
+}
