@@ -1,5 +1,4 @@
-#include "tests/actors/job_world.hpp"
-#include "tests/catch.hpp"
+#include "tests/actors/job_checks.hpp"
 
 using namespace job_test;
 using weir::job_phase;
@@ -56,8 +55,7 @@ TEST_CASE("a job that is stopped and started again goes on where it was and noth
       w.put("in", 0, lines(250));
       REQUIRE(job.until([&](const weir::job_status& now) { return now.records_in == 250; }));
       auto end = job.stop();
-      INFO(cause(end));
-      REQUIRE(end.phase == job_phase::stopped);
+      check_phase(end, job_phase::stopped);
       CHECK_FALSE(end.output_unpublished);
       CHECK(w.values("out") == numbered_lines(250 * run));
     }
@@ -74,9 +72,7 @@ TEST_CASE("a job whose runtime is destroyed in the middle goes on and nothing co
     running job({s});
     REQUIRE(job.until([&](const weir::job_status& now) { return now.records_in > 0; }));
   }
-  auto end = w.run_to_end(w.spec(numbered()));
-  INFO(cause(end));
-  REQUIRE(end.phase == job_phase::ended);
+  check_phase(w.run_to_end(w.spec(numbered())), job_phase::ended);
   CHECK(w.values("out") == numbered_lines(5000));
 }
 
@@ -89,9 +85,7 @@ TEST_CASE("a bounded run ends at the input that was there at its first start and
   CHECK(w.values("out") == numbered_lines(100));
   s.until_end = true;
   running again({s});
-  auto end = again.end();
-  INFO(cause(end));
-  CHECK(end.phase == job_phase::ended);
+  check_phase(again.end(), job_phase::ended);
   CHECK(again.status().records_in == 0);
   CHECK(w.values("out") == numbered_lines(100));
 }
@@ -106,16 +100,11 @@ TEST_CASE("new input behind the end of a bounded run is refused without continue
   for (auto bounded : {true, false}) {
     s.until_end = bounded;
     running refused({s});
-    auto end = refused.end();
-    REQUIRE(end.phase == job_phase::failed);
-    CHECK(end.cause->code == weir::errc::incompatible);
-    CHECK(end.cause->message.find("--continue") != std::string::npos);
+    check_failed(refused.end(), weir::errc::incompatible, {"--continue"});
     CHECK(w.count("out") == 100);
   }
   s.continue_ended = true;
-  auto end = w.run_to_end(s);
-  INFO(cause(end));
-  REQUIRE(end.phase == job_phase::ended);
+  check_phase(w.run_to_end(s), job_phase::ended);
   CHECK(w.values("out") == numbered_lines(150));
 }
 
@@ -181,9 +170,7 @@ TEST_CASE("an empty topic ends at once with an end, and else is waited at withou
   world w;
   w.topic("in", 2);
   auto s = w.spec(numbered());
-  auto end = w.run_to_end(s);
-  INFO(cause(end));
-  CHECK(end.phase == job_phase::ended);
+  check_phase(w.run_to_end(s), job_phase::ended);
   CHECK(w.size("out") == 0);
 
   world other;

@@ -74,7 +74,8 @@ TEST_CASE("a store whose disk fails in a commit ends its job at once: no second 
     CHECK(end.cause->message.find(f.text) != std::string::npos);
     CHECK(end.cause->message.find("/counting'") != std::string::npos);
     CHECK(job.status().restarts == 0);
-    CHECK(failed == 1);
+    // Should it be the meta page of a commit that had begun before, LMDB itself writes the old one back: that fails as well.
+    CHECK((failed == 1 || (f.which == disk_faults::call::write && failed == 2)));
     CHECK(w.values("out") == counted(1));
   }
   CHECK(w.run_to_end(s).phase == job_phase::ended);

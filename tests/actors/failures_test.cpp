@@ -1,6 +1,5 @@
 #include <atomic>
-#include "tests/actors/job_world.hpp"
-#include "tests/catch.hpp"
+#include "tests/actors/job_checks.hpp"
 
 using namespace job_test;
 using weir::errc;
@@ -54,12 +53,35 @@ weir::job copying(weir::on_error policy) {
   return job;
 }
 
-bool has(const std::string& text, const std::string& part) {
-  INFO(text << "\n  is to contain\n" << part);
-  auto found = text.find(part) != std::string::npos;
-  CHECK(found);
-  return found;
-}
+/// A job whose handler waits for a gate and so keeps its task from the barrier until the test opens it. One at a time.
+class gated {
+ public:
+  gated() { open_ = false; }
+  ~gated() { open(); }
+  static void open() {
+    open_ = true;
+    open_.notify_all();
+  }
+  /// Checkpoints of the job time out after 20 ms while the gate is closed.
+  static weir::job_spec spec(world& w, unsigned tolerated_failures) {
+    weir::job job{"gated"};
+    job.source("in", weir::topic<payment>{{"main", "in"}})
+        .map("wait",
+             [](const payment& p) {
+               open_.wait(false);
+               return p.cents;
+             })
+        .disable_chaining()
+        .sink("out", weir::topic<std::int64_t>{{"main", "out"}});
+    auto s = w.spec(job);
+    s.checkpoint.timeout = 20ms;
+    s.checkpoint.tolerated_failures = tolerated_failures;
+    return s;
+  }
+
+ private:
+  static inline std::atomic<bool> open_{false};
+};
 
 } // namespace failures_test
 using namespace failures_test;
@@ -69,10 +91,7 @@ TEST_CASE("an exception from user code under fail restarts the job and then fail
   w.topic("in");
   w.put("in", 0, {json("a", 1), json("a", 2), json("a", 13), json("a", 4)});
   running job({w.spec(checked(weir::on_error::fail))});
-  auto end = job.end();
-  REQUIRE(end.phase == job_phase::failed);
-  CHECK(end.cause->code == errc::user_code_failed);
-  has(end.cause->message, "operator 'check', topic 'in', partition 0, offset 2: unlucky number");
+  check_failed(job.end(), errc::user_code_failed, {"operator 'check', topic 'in', partition 0, offset 2: unlucky number"});
   CHECK(job.status().restarts == 3);
   has(job.status().cause->message, "unlucky number");
   CHECK(w.size("out") == 0);
@@ -88,10 +107,8 @@ TEST_CASE("an exception from user code in a task behind a channel names the task
       .disable_chaining()
       .sink("out", weir::topic<std::int64_t>{{"main", "out"}});
   running r({w.spec(job)});
-  auto end = r.end();
-  REQUIRE(end.phase == job_phase::failed);
-  has(end.cause->message, "check[0]");
-  has(end.cause->message, "operator 'check', topic 'in', partition 0, offset 0: unlucky number");
+  check_failed(r.end(), errc::user_code_failed,
+               {"check[0]", "operator 'check', topic 'in', partition 0, offset 0: unlucky number"});
 }
 
 TEST_CASE("an exception from user code that goes away costs restarts and no result") {
@@ -117,9 +134,7 @@ TEST_CASE("an exception from user code that goes away costs restarts and no resu
   auto s = w.spec(job);
   s.until_end = true;
   running r({s});
-  auto end = r.end();
-  INFO(cause(end));
-  REQUIRE(end.phase == job_phase::ended);
+  check_phase(r.end(), job_phase::ended);
   CHECK(r.status().restarts == 3);
   std::sort(expected.begin(), expected.end());
   CHECK(w.values("out") == expected);
@@ -154,11 +169,8 @@ TEST_CASE("a record that does not parse fails the job under fail, and the messag
   world w;
   w.topic("in");
   w.put("in", 0, {json("a", 1), R"({"account":"a","cents":"many"})"});
-  auto end = w.run_to_end(w.spec(parsing(weir::on_error::fail)));
-  REQUIRE(end.phase == job_phase::failed);
-  CHECK(end.cause->code == errc::decode_failed);
-  has(end.cause->message, "operator 'in', topic 'in', partition 0, offset 1");
-  has(end.cause->message, "cents");
+  check_failed(w.run_to_end(w.spec(parsing(weir::on_error::fail))), errc::decode_failed,
+               {"operator 'in', topic 'in', partition 0, offset 1", "cents"});
   CHECK(w.size("out") == 0);
 }
 
@@ -189,11 +201,8 @@ TEST_CASE("a record too large for the output topic fails the job under fail, and
   w.topic("in");
   w.topic("out", 1, 500);
   w.put("in", 0, {"small", std::string(450, 'x')});
-  auto end = w.run_to_end(w.spec(copying(weir::on_error::fail)));
-  REQUIRE(end.phase == job_phase::failed);
-  CHECK(end.cause->code == errc::too_large);
-  has(end.cause->message, "operator 'out', topic 'in', partition 0, offset 1");
-  has(end.cause->message, "limit of topic 'out' (500 bytes)");
+  check_failed(w.run_to_end(w.spec(copying(weir::on_error::fail))), errc::too_large,
+               {"operator 'out', topic 'in', partition 0, offset 1", "limit of topic 'out' (500 bytes)"});
   CHECK(w.size("out") == 0);
 }
 
@@ -278,68 +287,40 @@ TEST_CASE("a checkpoint between two failures gives the job all its attempts agai
 }
 
 TEST_CASE("a checkpoint that takes longer than its time-out is closed and the job goes on") {
-  // A handler that waits for the gate keeps its task from the barrier until the test opens it.
-  static std::atomic<bool> gate;
-  gate = false;
   world w;
   w.topic("in");
-  weir::job job{"slow"};
-  job.source("in", weir::topic<payment>{{"main", "in"}})
-      .map("slow",
-           [](const payment& p) {
-             gate.wait(false);
-             return p.cents;
-           })
-      .disable_chaining()
-      .sink("out", weir::topic<std::int64_t>{{"main", "out"}});
-  auto s = w.spec(job);
-  s.checkpoint.timeout = 20ms;
-  s.checkpoint.tolerated_failures = 1'000'000;
-  running r({s});
+  gated gate;
+  running r({gated::spec(w, 1'000'000)});
   REQUIRE(r.until(job_phase::running));
-  auto before = r.status().checkpoint;
   w.put("in", 0, {json("a", 1), json("a", 2)});
   REQUIRE(r.until([](const weir::job_status& now) { return now.records_in == 2; }));
-  auto since = weir::system_clock().monotonic();
-  REQUIRE(r.until([&](const weir::job_status&) { return weir::system_clock().monotonic() - since > 200ms; }));
+  auto closed = r.status().checkpoints_closed;
+  REQUIRE(r.until([&](const weir::job_status& now) { return now.checkpoints_closed >= closed + 3; }));
+  auto stuck = r.status();
+  has(stuck.closed_why, "timed out");
+  CHECK(stuck.phase == job_phase::running);
   CHECK(w.size("out") == 0);
-  CHECK(r.status().phase == job_phase::running);
-  gate = true;
-  gate.notify_all();
+  gated::open();
   CHECK(r.until([&](const weir::job_status&) { return w.size("out") == 2; }));
-  CHECK(r.status().checkpoint > before);
+  CHECK(r.status().checkpoint > stuck.checkpoint);
   CHECK(r.status().restarts == 0);
   CHECK(r.stop().phase == job_phase::stopped);
 }
 
 TEST_CASE("checkpoints that time out more often in a row than tolerated fail the attempt") {
-  static std::atomic<bool> gate;
-  gate = false;
   world w;
   w.topic("in");
-  weir::job job{"slow"};
-  job.source("in", weir::topic<payment>{{"main", "in"}})
-      .map("slow",
-           [](const payment& p) {
-             gate.wait(false);
-             return p.cents;
-           })
-      .disable_chaining()
-      .sink("out", weir::topic<std::int64_t>{{"main", "out"}});
-  auto s = w.spec(job);
-  s.checkpoint.timeout = 20ms;
-  s.checkpoint.tolerated_failures = 2;
-  running r({s});
+  gated gate;
+  // Before the start: so it is in the handler before the first barrier, and every attempt times out.
   w.put("in", 0, {json("a", 1)});
+  running r({gated::spec(w, 2)});
   // The handler holds the worker until the gate opens, so the attempt ends and the next one succeeds only then.
-  REQUIRE(r.until([](const weir::job_status& now) { return now.records_in == 1; }));
-  auto since = weir::system_clock().monotonic();
-  REQUIRE(r.until([&](const weir::job_status&) { return weir::system_clock().monotonic() - since > 1500ms; }));
-  gate = true;
-  gate.notify_all();
+  REQUIRE(r.until([](const weir::job_status& now) { return now.checkpoints_closed == 3; }));
+  CHECK(w.size("out") == 0);
+  gated::open();
   CHECK(r.until([&](const weir::job_status& now) { return now.restarts == 1 && w.size("out") == 1; }));
   REQUIRE(r.status().cause);
-  has(r.status().cause->message, "checkpoint");
+  has(r.status().cause->message, "3 checkpoints in a row were closed");
   CHECK(r.stop().phase == job_phase::stopped);
 }
 

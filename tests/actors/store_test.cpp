@@ -1,6 +1,6 @@
 #include <filesystem>
-#include "tests/actors/job_world.hpp"
-#include "tests/catch.hpp"
+#include <weir/storage/job_store.hpp>
+#include "tests/actors/job_checks.hpp"
 
 using namespace job_test;
 using weir::errc;
@@ -53,8 +53,7 @@ void run_through(world& w, const weir::job_spec& s, std::uint64_t records) {
   running job({s});
   REQUIRE(job.until([&](const weir::job_status& now) { return now.records_in == records; }));
   auto end = job.stop();
-  INFO(cause(end));
-  REQUIRE(end.phase == job_phase::stopped);
+  check_phase(end, job_phase::stopped);
   REQUIRE_FALSE(end.output_unpublished);
   REQUIRE(w.size("out") > 0);
 }
@@ -63,12 +62,7 @@ void run_through(world& w, const weir::job_spec& s, std::uint64_t records) {
 void is_refused(world& w, const weir::job_spec& s, const std::string& why) {
   auto before = w.size("out");
   running job({s});
-  auto end = job.end();
-  REQUIRE(end.phase == job_phase::failed);
-  INFO(cause(end));
-  CHECK(end.cause->code == errc::store_foreign);
-  CHECK(end.cause->message.find(why) != std::string::npos);
-  CHECK(end.cause->message.find("--new-lineage") != std::string::npos);
+  check_failed(job.end(), errc::store_foreign, {why, "--new-lineage"});
   CHECK(job.status().restarts == 0);
   CHECK(w.size("out") == before);
 }
@@ -201,12 +195,7 @@ TEST_CASE("another namespace on the same store is refused, naming both ids") {
   auto s = w.spec(keeping());
   run_through(w, s, 10);
   s.name_space = "renamed";
-  auto end = w.run_to_end(s);
-  REQUIRE(end.phase == job_phase::failed);
-  INFO(cause(end));
-  CHECK(end.cause->code == errc::incompatible);
-  CHECK(end.cause->message.find("'test.keeping.main.0'") != std::string::npos);
-  CHECK(end.cause->message.find("'renamed.keeping.main.0'") != std::string::npos);
+  check_failed(w.run_to_end(s), errc::incompatible, {"'test.keeping.main.0'", "'renamed.keeping.main.0'"});
 }
 
 TEST_CASE("a topic that was deleted and made anew is refused") {
@@ -221,10 +210,7 @@ TEST_CASE("a topic that was deleted and made anew is refused") {
   other.put("in", 0, lines(100, 60));
   auto moved = other.spec(keeping());
   moved.store_directory = w.path("store");
-  auto end = other.run_to_end(moved);
-  REQUIRE(end.phase == job_phase::failed);
-  INFO(cause(end));
-  CHECK(end.cause->code == errc::store_foreign);
+  check_failed(other.run_to_end(moved), errc::store_foreign);
   CHECK(other.size("out") == 0);
 }
 
@@ -235,26 +221,11 @@ TEST_CASE("a full store fails the job with the limit, and with more room it goes
   s.store_max_bytes = std::size_t{4} << 20;
   for (int i = 0; i < 16; ++i)
     w.put("in", 0, lines(i * 100, 100, 10'000));
-  {
-    running job({s});
-    auto end = job.end();
-    REQUIRE(end.phase == job_phase::failed);
-    INFO(cause(end));
-    CHECK(end.cause->code == errc::store_full);
-    CHECK(end.cause->message.find("limit of 4194304 bytes") != std::string::npos);
-  }
+  check_failed(running({s}).end(), errc::store_full, {"limit of 4194304 bytes"});
   // Starting again without room fails again and harms nothing.
-  {
-    running job({s});
-    auto end = job.end();
-    REQUIRE(end.phase == job_phase::failed);
-    INFO(cause(end));
-    CHECK(end.cause->code == errc::store_full);
-  }
+  check_failed(running({s}).end(), errc::store_full);
   s.store_max_bytes = 0;
-  auto end = w.run_to_end(s);
-  INFO(cause(end));
-  REQUIRE(end.phase == job_phase::ended);
+  check_phase(w.run_to_end(s), job_phase::ended);
   CHECK(w.values("out") == counted(1600, 1));
 }
 
@@ -268,11 +239,7 @@ TEST_CASE("a job that was changed so that its state cannot be restored is refuse
   auto s = w.spec(changed);
   {
     running job({s});
-    auto end = job.end();
-    REQUIRE(end.phase == job_phase::failed);
-    INFO(cause(end));
-    CHECK(end.cause->code == errc::incompatible);
-    CHECK(end.cause->message.find("--drop-state keep") != std::string::npos);
+    check_failed(job.end(), errc::incompatible, {"--drop-state keep"});
     CHECK(job.status().restarts == 0);
   }
   s.drop_state = {"keep"};
@@ -280,4 +247,43 @@ TEST_CASE("a job that was changed so that its state cannot be restored is refuse
   running job({s});
   CHECK(job.until([&](const weir::job_status&) { return w.size("out") == 11; }));
   CHECK(job.stop().phase == job_phase::stopped);
+}
+
+TEST_CASE("output in the store that cannot be read fails the job as a damaged store, once, and nothing of it is published") {
+  world w;
+  w.topic("in");
+  w.put("in", 0, lines(0, 10));
+  auto s = w.spec(keeping());
+  run_through(w, s, 10);
+  {
+    // One more complete checkpoint, whose output waits: a whole chunk, and one that the checksum holds to be good.
+    weir::job_store_options o;
+    o.directory = s.store_directory + "/keeping";
+    o.job = "keeping";
+    auto store = must(weir::open_job_store(o));
+    auto m = must(store->checkpoints()).at(0);
+    ++m.number;
+    m.incarnation = must(store->begin_incarnation());
+    std::string good;
+    weir::outbox_record r;
+    r.connection = "main";
+    r.topic = "out";
+    r.value = "never seen";
+    encode_outbox(r, good);
+    for (auto& c : m.contributions) {
+      c.delta_end = c.outbox_end = 0;
+      if (c.who.vertex != "out")
+        continue;
+      must(store->stage_outbox(c.who, good));
+      must(store->stage_outbox(c.who, good.substr(0, good.size() - 1)));
+      c.outbox_end = 2;
+    }
+    must(store->complete(m));
+  }
+  for (auto i = 0; i < 2; ++i) {
+    running job({s});
+    check_failed(job.end(), errc::store_corrupt, {"epoch ", "outbox: malformed record"});
+    CHECK(job.status().restarts == 0);
+    CHECK(w.size("out") == 10);
+  }
 }
