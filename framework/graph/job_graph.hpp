@@ -54,8 +54,8 @@ struct graph_node {
   sink_spec sink;
   bool is_service = false;               ///< An actor service: answers questions.
   std::vector<topic_ref> command_topics; ///< Of an actor service.
-  std::string fingerprint; ///< What must not change between runs; empty if nothing.
-  std::string incomplete;  ///< Why the declaration is not finished, if so.
+  std::string fingerprint;               ///< What must not change between runs; empty if nothing.
+  std::string incomplete;                ///< Why the declaration is not finished, if so.
 };
 
 /// The logical graph behind a weir::job: what the fluent API writes and the planner reads. Not synchronised while it is

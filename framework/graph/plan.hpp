@@ -52,8 +52,8 @@ struct vertex_plan {
   int parallelism = 0; ///< 0: per partition (sources), else as given.
   bool keyed = false;
   std::function<std::unique_ptr<chain>()> make_chain;
-  source_spec source; ///< Of a source.
-  sink_spec sink;     ///< Of a sink.
+  source_spec source;                      ///< Of a source.
+  sink_spec sink;                          ///< Of a sink.
   bool is_service = false;                 ///< The tasks of an actor service.
   std::vector<topic_ref> command_topics{}; ///< That its questions append to.
 };
