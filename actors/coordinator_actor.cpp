@@ -75,6 +75,8 @@ struct executor {
     shared.checkpoint_us.store(took.count(), std::memory_order_relaxed);
     shared.checkpoint_durations.observe(took);
     self->send(s.audience.publisher, msg::complete{a.checkpoint, s.positions});
+    for (auto& t : s.audience.services)
+      self->send(t, msg::complete{a.checkpoint, s.positions});
     // Behind the end of all inputs no further checkpoint follows, whether this one was asked to be the last or not.
     if (a.final_barrier || a.ended)
       self->send(s.options.supervisor, msg::drained{a.checkpoint, a.ended});

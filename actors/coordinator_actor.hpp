@@ -24,6 +24,7 @@ struct checkpoint_audience {
   std::vector<caf::actor> readers;
   std::vector<caf::actor> tasks;
   caf::actor publisher;
+  std::vector<caf::actor> services{}; ///< Those of `tasks` that want to know of complete checkpoints.
 };
 
 /// Drives checkpoint_coordinator with a clock and messages; decides nothing itself.

@@ -30,6 +30,8 @@ struct alignas(64) task_figures {
   std::atomic<std::int64_t> lag{-1};         ///< Of a reader.
   std::atomic<std::int64_t> next_offset{-1}; ///< Of a reader.
   std::atomic<partition_state> state{partition_state::reading};
+  std::atomic<const std::string*> handler{nullptr}; ///< Of an actor service: the one that runs; lives as long as the plan.
+  std::atomic<std::int64_t> turn_us{-1};            ///< Monotonic, when the turn at hand began; -1: none.
 };
 
 /// What one task sent over one of its out-edges.
@@ -77,7 +79,10 @@ class task_meter {
   task_meter() = default;
   explicit task_meter(std::shared_ptr<job_figures::task> to) : to_(std::move(to)) {}
   /// A turn begins.
-  void begin() { began_ = system_clock().monotonic(); }
+  void begin() {
+    began_ = system_clock().monotonic();
+    to_->own.turn_us.store(began_.count(), std::memory_order_relaxed);
+  }
   /// A turn ends; `in` and `out` are what the core counted since it was made.
   void end(std::uint64_t in, std::uint64_t out, timestamp watermark, const output_router& output);
   [[nodiscard]] task_figures& figures() { return to_->own; }

@@ -39,12 +39,13 @@ std::vector<caf::actor> job_actors::all() const {
 }
 
 job_graph::job_graph(caf::actor_system& system, const job_spec& spec, job_store& store, std::shared_ptr<job_shared> shared,
-                     caf::actor supervisor, logger log)
+                     caf::actor supervisor, std::shared_ptr<service_directory> directory, logger log)
     : system_(system),
       spec_(spec),
       store_(store),
       shared_(std::move(shared)),
       supervisor_(std::move(supervisor)),
+      directory_(std::move(directory)),
       log_(std::move(log)),
       transport_(spec.encode_channels ? &encoding_transport() : &memory_transport()) {
   auto topics = std::make_shared<std::vector<std::string>>();
@@ -162,8 +163,11 @@ void job_graph::spawn(job_actors& actors) {
       o.store = actors.store;
       o.transport = transport_;
       o.meter = shared_->meter(i.vertex, static_cast<std::size_t>(i.subtask));
+      o.directory = directory_;
       i.actor = system_.spawn(task_actor, o);
       actors.tasks.push_back(i.actor);
+      if (spec_.plan.vertices[i.vertex].is_service)
+        actors.services.push_back(i.actor);
       if (kind == vertex_kind::sink)
         actors.sinks.push_back(i.actor);
     }
@@ -265,6 +269,21 @@ result<std::unique_ptr<epoch_sink>> job_graph::make_sink(const instance& i, cons
       std::make_unique<direct_sink>(std::move(to), std::move(producer), v.sink.guarantee == delivery::at_least_once));
 }
 
+result<std::shared_ptr<std::vector<command_appender::target>>> job_graph::command_targets(const instance& i, const vertex_plan& v,
+                                                                                          const recovered_job& job,
+                                                                                          attempt_connections& connections) {
+  if (!v.is_service)
+    return std::shared_ptr<std::vector<command_appender::target>>();
+  auto targets = std::make_shared<std::vector<command_appender::target>>();
+  for (auto& topic : v.command_topics) {
+    auto& sink = *connections.sinks.at(topic.connection);
+    WEIR_ASSIGN(auto producer, sink.open_direct([handle = i.actor] { caf::anon_send(handle, msg::wake{}); }));
+    targets->push_back(
+        {{topic.connection, job.command_topics.at(topic.connection + "/" + topic.topic), &sink}, std::move(producer)});
+  }
+  return targets;
+}
+
 result<> job_graph::install_tasks(const recovered_job& job, attempt_connections& connections) {
   WEIR_ASSIGN(auto states, make_states(job));
   std::size_t at = 0;
@@ -283,7 +302,8 @@ result<> job_graph::install_tasks(const recovered_job& job, attempt_connections&
     } else if (job.restored > 0) {
       WEIR_ASSIGN(saved, lowest_saved(job, v.name));
     }
-    caf::anon_send(i.actor, msg::install_task{std::move(p), std::move(saved), job.restored, i.senders});
+    WEIR_ASSIGN(auto commands, command_targets(i, v, job, connections));
+    caf::anon_send(i.actor, msg::install_task{std::move(p), std::move(saved), job.restored, i.senders, std::move(commands)});
     return success();
   });
 }

@@ -12,7 +12,8 @@ namespace weir {
 struct job_actors {
   std::vector<caf::actor> readers;
   std::vector<caf::actor> tasks;
-  std::vector<caf::actor> sinks; ///< Those of `tasks` that are sink writers.
+  std::vector<caf::actor> sinks;    ///< Those of `tasks` that are sink writers.
+  std::vector<caf::actor> services; ///< Those of `tasks` that are an actor service's, by subtask.
   caf::actor store;
   caf::actor publisher;
   caf::actor coordinator;
@@ -24,7 +25,7 @@ struct job_actors {
 class job_graph {
  public:
   job_graph(caf::actor_system& system, const job_spec& spec, job_store& store, std::shared_ptr<job_shared> shared,
-            caf::actor supervisor, logger log);
+            caf::actor supervisor, std::shared_ptr<service_directory> directory, logger log);
 
   /// On error the actors spawned so far are in `actors` and must be stopped by the caller.
   result<> start(const recovered_job& job, attempt_connections& connections, job_actors& actors);
@@ -58,6 +59,9 @@ class job_graph {
   result<> install_tasks(const recovered_job& job, attempt_connections& connections);
   result<> install_readers(const recovered_job& job, attempt_connections& connections);
   result<std::unique_ptr<epoch_sink>> make_sink(const instance& i, const recovered_job& job, attempt_connections& connections);
+  result<std::shared_ptr<std::vector<command_appender::target>>> command_targets(const instance& i, const vertex_plan& v,
+                                                                                 const recovered_job& job,
+                                                                                 attempt_connections& connections);
   [[nodiscard]] std::unique_ptr<output_router> make_router(const instance& i) const;
   [[nodiscard]] chain_context context_of(const instance& i) const;
   [[nodiscard]] participant_id who(const instance& i) const;
@@ -71,6 +75,7 @@ class job_graph {
   job_store& store_;
   std::shared_ptr<job_shared> shared_;
   caf::actor supervisor_;
+  std::shared_ptr<service_directory> directory_;
   logger log_;
   caf::actor coordinator_;
   const channel_transport* transport_;

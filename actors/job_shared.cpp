@@ -69,6 +69,11 @@ void job_shared::set_phase(job_phase p, std::string detail) {
   detail_ = std::move(detail);
 }
 
+void job_shared::set_parked(int subtask, std::vector<parked_key> keys) {
+  std::lock_guard lock(mutex_);
+  parked_[subtask] = std::move(keys);
+}
+
 void job_shared::set_cause(const error& e) {
   std::lock_guard lock(mutex_);
   cause_ = e;
@@ -101,6 +106,11 @@ job_status job_shared::status() const {
   s.closed_why = closed_why_;
   s.cause = cause_;
   auto figures = figures_;
+  for (const auto& [task, keys] : parked_)
+    for (const auto& key : keys) {
+      s.parked.push_back(key);
+      s.parked.back().service = job;
+    }
   lock.unlock();
   s.records_in = records_in;
   s.records_out = records_out;

@@ -1,6 +1,7 @@
 #pragma once
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -56,6 +57,8 @@ struct job_shared {
 
   void set_phase(job_phase p, std::string detail);
   void set_cause(const error& e);
+  /// The parked keys of one task of an actor service.
+  void set_parked(int subtask, std::vector<parked_key> keys);
   /// An attempt was closed without being complete.
   void checkpoint_closed(const std::string& why);
   /// An attempt lays out its graph, `tasks` by vertex; no actor of an earlier one is alive. The figures of one task are at
@@ -76,6 +79,7 @@ struct job_shared {
   bool attempt_over_ = false;
   std::function<void()> on_stop_;
   std::string detail_;
+  std::map<int, std::vector<parked_key>> parked_;
   std::optional<error> cause_;
   std::uint64_t checkpoints_closed_ = 0;
   std::string closed_why_;

@@ -9,6 +9,7 @@
 #include <weir/checkpoint/types.hpp>
 #include <weir/core/result.hpp>
 #include <weir/storage/job_store.hpp>
+#include <weir/task/command_appender.hpp>
 #include <weir/task/epoch_publisher.hpp>
 #include <weir/task/reader_core.hpp>
 #include <weir/task/task_core.hpp>
@@ -65,7 +66,8 @@ struct finished {
 };
 /// Next offsets per source vertex and partition, for people and lag monitors.
 using source_positions = std::map<std::string, std::map<std::int32_t, std::int64_t>>;
-/// Checkpoint k is complete, to the publisher. Tasks need not know: what of it is in the base, `applied` tells them.
+/// Checkpoint k is complete, to the publisher and the tasks of actor services. Other tasks need not know: what of it is in the
+/// base, `applied` tells them.
 struct complete {
   std::uint64_t checkpoint;
   std::shared_ptr<const source_positions> positions;
@@ -132,6 +134,18 @@ struct failed {
 };
 /// One last checkpoint, then nothing: supervisor to coordinator.
 struct drain {};
+/// An ask for a key of the receiving task; answered with ask_reply.
+struct ask {
+  ask_message what;
+};
+struct ask_reply {
+  ask_outcome outcome;
+};
+/// Lets a parked key go on, to the task that owns it; answered with true when it was parked.
+struct release_key {
+  std::string encoded_key;
+  unpark how;
+};
 /// Gives an actor what it drives; its first message.
 struct install_reader {
   std::shared_ptr<std::unique_ptr<reader_core>> core;
@@ -140,7 +154,8 @@ struct install_task {
   std::shared_ptr<task_core::parts> parts; ///< Without host: the actor is it.
   std::optional<task_snapshot> saved;
   std::uint64_t restored_checkpoint;
-  std::map<std::uint32_t, upstream> inputs; ///< By channel.
+  std::map<std::uint32_t, upstream> inputs;                                        ///< By channel.
+  std::shared_ptr<std::vector<command_appender::target>> command_topics = nullptr; ///< Of an actor service's task.
 };
 /// The actor took what it was given and is restored: to the supervisor.
 struct ready {};
@@ -181,5 +196,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::drained)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::install_reader)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::install_task)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::ready)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::ask)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::ask_reply)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::release_key)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::go)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::spilled)

@@ -56,6 +56,7 @@ result<recovered_job> recovery_steps::run(attempt_connections& connections) {
   WEIR_TRY(hit(fail_point::recovery_published));
 
   std::map<std::string, std::int32_t> partitions;
+  WEIR_TRY(make_own_topics(connections, job));
   WEIR_TRY(wait_for_inputs(connections, partitions));
   WEIR_TRY(resolve(connections, partitions, job));
   WEIR_TRY(bound(connections, job));
@@ -77,6 +78,8 @@ result<> recovery_steps::open_connections(attempt_connections& c) {
       in.insert(name);
     if (v.kind == vertex_kind::sink)
       out.insert(name);
+    for (auto& topic : v.command_topics)
+      out.insert(topic.connection);
   }
   auto find = [this](const std::string& name) -> result<connection*> {
     auto found = spec_.connections.find(name);
@@ -271,6 +274,23 @@ result<> recovery_steps::check_plan() {
   if (!manifest_ || manifest_->plan_fingerprint == spec_.plan.fingerprint)
     return success();
   return check_restorable(manifest_->plan_fingerprint, spec_.plan.fingerprint, spec_.drop_state);
+}
+
+result<> recovery_steps::make_own_topics(attempt_connections& c, recovered_job& job) {
+  constexpr std::int32_t partitions = 4;
+  for (auto& v : spec_.plan.vertices)
+    for (auto& topic : v.command_topics) {
+      WEIR_ASSIGN(auto d, c.sinks.at(topic.connection)->ensure_topic(topic.topic, partitions, false));
+      job.command_topics[topic.connection + "/" + topic.topic] = d;
+    }
+  // Services that read each other's output would wait for it for ever.
+  for (auto& v : spec_.plan.vertices) {
+    if (v.kind != vertex_kind::sink || v.sink.partitions == 0)
+      continue;
+    if (auto d = c.sinks.at(v.sink.topic.connection)->ensure_topic(v.sink.topic.topic, v.sink.partitions, false); !d)
+      return d.err().in("sink '" + v.name + "'");
+  }
+  return success();
 }
 
 result<> recovery_steps::wait_for_inputs(attempt_connections& c, std::map<std::string, std::int32_t>& partitions) {

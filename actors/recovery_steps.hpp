@@ -35,6 +35,7 @@ struct recovered_job {
   std::map<participant_id, contribution> contributions;
   std::map<std::string, std::map<std::int32_t, reader_start>> readers; ///< Source vertex -> partition.
   std::map<std::string, topic_description> destinations;               ///< Sink vertex -> its topic.
+  std::map<std::string, topic_description> command_topics;             ///< `<connection>/<topic>`.
   std::string job_state;
   bool nothing_new = false; ///< The bounded run had ended and there is no new input.
 };
@@ -56,6 +57,7 @@ class recovery_steps {
   result<> publish_left(attempt_connections& c, const recovery_plan& plan);
   result<> claim(attempt_connections& c, const recovery_plan& plan, std::vector<std::string> marked);
   result<> check_plan();
+  result<> make_own_topics(attempt_connections& c, recovered_job& job);
   result<> wait_for_inputs(attempt_connections& c, std::map<std::string, std::int32_t>& partitions);
   result<> resolve(attempt_connections& c, const std::map<std::string, std::int32_t>& partitions, recovered_job& job);
   result<reader_start> start_of(source_connection& source, const vertex_plan& v, std::int32_t partition,

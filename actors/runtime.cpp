@@ -1,7 +1,10 @@
 #include "actors/runtime.hpp"
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
+#include <future>
 #include <mutex>
+#include <random>
 #include <set>
 #include <thread>
 #include "actors/supervisor.hpp"
@@ -23,6 +26,27 @@ class system_config : public caf::actor_system_config {
   }
 };
 
+/// An ask from outside of the services.
+struct ask_order {
+  caf::actor owner;
+  ask_message what;
+  duration timeout{0};
+  std::function<void(ask_outcome)> done;
+};
+
+/// Asks, tells the outcome, and ends.
+void ask_actor(caf::event_based_actor* self, ask_order order) {
+  auto what = "service '" + order.what.service + "', question '" + order.what.question + "'";
+  self->request(order.owner, order.timeout, msg::ask{std::move(order.what)})
+      .then([done = order.done](msg::ask_reply& r) { done(std::move(r.outcome)); },
+            [done = order.done, what = std::move(what), timeout = order.timeout](const caf::error& e) {
+              if (e == caf::sec::request_timeout)
+                return done(ask_error{ask_errc::timed_out,
+                                      what + ": no answer within " + std::to_string(timeout.count() / 1000) + " ms"});
+              done(ask_error{ask_errc::unavailable, what + ": its owner went down"});
+            });
+}
+
 class caf_runtime final : public runtime {
  public:
   caf_runtime(unsigned threads, std::vector<job_spec> jobs, std::vector<std::unique_ptr<store_lock>> locks)
@@ -32,9 +56,13 @@ class caf_runtime final : public runtime {
       auto shared = std::make_shared<job_shared>();
       shared->job = spec.plan.job;
       shared_.push_back(shared);
+      for (auto& v : spec.plan.vertices)
+        if (v.is_service)
+          directory_->announce(spec.plan.job);
     }
     for (std::size_t i = 0; i < jobs_.size(); ++i)
-      system_->spawn(supervisor_actor, supervisor_options{&jobs_[i], shared_[i], [this](job_end e) { on_end(std::move(e)); }});
+      system_->spawn(supervisor_actor,
+                     supervisor_options{&jobs_[i], shared_[i], directory_, [this](job_end e) { on_end(std::move(e)); }});
   }
 
   ~caf_runtime() override {
@@ -64,6 +92,26 @@ class caf_runtime final : public runtime {
     return ends_;
   }
 
+  void ask(ask_message m, duration timeout, std::function<void(ask_outcome)> done) override {
+    if (m.id.empty())
+      m.id = client_ + "/" + std::to_string(next_ask_.fetch_add(1));
+    auto owner = directory_->find(m.service, m.key_hash);
+    if (owner.missing)
+      return done(*owner.missing);
+    system_->spawn(ask_actor, ask_order{owner.task, std::move(m), timeout, std::move(done)});
+  }
+
+  bool release(const std::string& service, const std::string& encoded_key, unpark how) override {
+    auto owner = directory_->find(service, hash_bytes(encoded_key));
+    if (owner.missing)
+      return false;
+    auto released = false;
+    caf::scoped_actor self(*system_);
+    self->request(owner.task, std::chrono::seconds(10), msg::release_key{encoded_key, how})
+        .receive([&](bool was) { released = was; }, [](const caf::error&) {});
+    return released;
+  }
+
  private:
   void on_end(job_end e) {
     std::lock_guard lock(mutex_);
@@ -78,7 +126,11 @@ class caf_runtime final : public runtime {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<job_end> ends_;
-  std::unique_ptr<caf::actor_system> system_; ///< Last: actors use what is above.
+  std::shared_ptr<service_directory> directory_ = std::make_shared<service_directory>();
+  std::atomic<std::uint64_t> next_ask_{1};
+  const std::string client_ = "client/" + std::to_string(std::random_device{}()) + "-" +
+                              std::to_string(std::random_device{}()); ///< Of asks from outside.
+  std::unique_ptr<caf::actor_system> system_;                         ///< Last: actors use what is above.
 };
 
 /// Whether the job can work within its memory limit at all. The shares are those of recovery_steps and job_graph.
@@ -99,6 +151,13 @@ result<> fits(const job_spec& spec) {
 }
 
 } // namespace
+
+ask_outcome runtime::ask_and_wait(ask_message m, duration timeout) {
+  auto promise = std::make_shared<std::promise<ask_outcome>>();
+  auto outcome = promise->get_future();
+  ask(std::move(m), timeout, [promise](ask_outcome o) { promise->set_value(std::move(o)); });
+  return outcome.get();
+}
 
 result<std::unique_ptr<runtime>> start_runtime(const runtime_options& options, std::vector<job_spec> jobs) {
   std::set<std::string> directories;

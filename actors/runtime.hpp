@@ -10,6 +10,7 @@
 #include <weir/core/result.hpp>
 #include <weir/graph/plan.hpp>
 #include <weir/metrics/histogram.hpp>
+#include <weir/services/service_port.hpp>
 
 // No CAF here: the program and tests see the runtime through this header alone.
 
@@ -78,6 +79,7 @@ struct operator_status {
   unsigned blocked_tasks = 0;         ///< Without credit now.
   std::optional<timestamp> watermark; ///< The lowest of its tasks; none: nothing yet, or at the end of time.
   std::optional<held_by> held;
+  std::string stuck; ///< The handler that one of its tasks has been in for over a second, and how long; empty: none.
 };
 
 struct partition_status {
@@ -139,6 +141,7 @@ struct job_status {
   std::vector<operator_status> operators; ///< In topological order; empty until the graph was built for the first time.
   std::vector<partition_status> partitions;
   std::vector<channel_status> channels;
+  std::vector<parked_key> parked; ///< Of an actor service.
 };
 
 /// How a job of this process ended.
@@ -160,6 +163,18 @@ class runtime {
   virtual void request_stop() = 0;
   /// Waits until all jobs ended or `timeout` passed; empty on time-out.
   virtual std::vector<job_end> wait(duration timeout) = 0;
+  /// Asks an actor service of this process; `done` is called once, on some thread, and must not block. `m.id` may be empty.
+  virtual void ask(ask_message m, duration timeout, std::function<void(ask_outcome)> done) = 0;
+  /// The same, waiting for the answer.
+  template <class Key, class Q, class A>
+  answer<A> ask(const request<Key, Q, A>& r, const Key& key, const Q& question, ask_options options = {}) {
+    return read_answer<A>(ask_and_wait(make_ask(r, key, question, options.durable), options.timeout));
+  }
+  /// Lets a parked key go on; waits for the task. False: the key of that service is not parked.
+  virtual bool release(const std::string& service, const std::string& encoded_key, unpark how) = 0;
+
+ protected:
+  ask_outcome ask_and_wait(ask_message m, duration timeout);
 };
 
 struct runtime_options {

@@ -150,7 +150,7 @@ class supervisor {
     recovered_ = &*job;
     job_actors actors;
     auto me = caf::actor_cast<caf::actor>(self_);
-    job_graph graph(self_->system(), spec_, store, options_.shared, me, log_);
+    job_graph graph(self_->system(), spec_, store, options_.shared, me, options_.directory, log_);
     options_.shared->set_phase(job_phase::recovering, "building the job graph");
     // The factories of operators are user code.
     auto end = guarded([&] {
@@ -160,6 +160,8 @@ class supervisor {
       return started ? watch(graph, actors, connections) : failed(started.err());
     });
     options_.shared->on_stop(nullptr);
+    if (!actors.services.empty())
+      options_.directory->clear(spec_.plan.job);
     stop(actors);
     // Every actor is down: what the store completed is final, whoever had heard of it.
     end.made_progress = options_.shared->checkpoint >= job->next;
@@ -186,7 +188,9 @@ class supervisor {
     auto settle = [&] { done = final_checkpoint != 0 && (!outputs || published >= final_checkpoint); };
     auto running = [&] {
       options_.shared->set_phase(job_phase::running, "");
-      self_->send(actors.coordinator, checkpoint_audience{actors.readers, actors.tasks, actors.publisher});
+      self_->send(actors.coordinator, checkpoint_audience{actors.readers, actors.tasks, actors.publisher, actors.services});
+      if (!actors.services.empty())
+        options_.directory->set(spec_.plan.job, actors.services, spec_.plan.max_parallelism);
       for (auto& r : actors.readers)
         self_->send(r, msg::go{});
       if (options_.shared->stop_requested())

@@ -8,6 +8,7 @@ namespace weir {
 struct supervisor_options {
   const job_spec* spec = nullptr; ///< Outlives the actor.
   std::shared_ptr<job_shared> shared;
+  std::shared_ptr<service_directory> directory;
   std::function<void(job_end)> ended; ///< Called once, last.
 };
 

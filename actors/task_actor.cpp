@@ -38,6 +38,10 @@ void task_state_of_actor::fail(const error& e) {
 void task_state_of_actor::install(msg::install_task& m) {
   m.parts->host = this;
   inputs = std::move(m.inputs);
+  if (m.command_topics) {
+    services = std::make_unique<service_side>(*this, options.directory, std::move(*m.command_topics));
+    m.parts->services = services.get();
+  }
   core = std::make_unique<task_core>(std::move(*m.parts));
   if (auto r = core->open(m.saved, m.restored_checkpoint); !r)
     return fail(r.err());
@@ -72,6 +76,8 @@ void task_state_of_actor::pump() {
     running = true;
     self->send(self, msg::run{});
   }
+  if (services)
+    services->report(*core->service());
   auto* sink = core->sink();
   if (sink && sink->records() != reported_out) {
     options.shared->records_out.fetch_add(sink->records() - reported_out, std::memory_order_relaxed);
@@ -128,7 +134,38 @@ caf::behavior task_actor(caf::stateful_actor<task_state_of_actor>* self, task_op
           if (auto r = direct->retry(); !r)
             return s.fail(r.err());
         }
+        if (s.services) {
+          if (auto r = s.services->poll(); !r)
+            return s.fail(r.err());
+        }
         s.pump();
+      },
+      [self](msg::ask& m) {
+        auto promise = self->make_response_promise<msg::ask_reply>();
+        auto& s = self->state;
+        if (s.services && !s.failed)
+          s.services->asked(std::move(m.what), promise);
+        else
+          promise.deliver(msg::ask_reply{ask_error{ask_errc::unavailable, "service '" + m.what.service + "' is restarting"}});
+        return promise;
+      },
+      [self](const msg::release_key& m) {
+        auto promise = self->make_response_promise<bool>();
+        auto& s = self->state;
+        auto queued = !s.failed && s.core && s.core->call_service([m, promise](service_port& port) mutable -> result<> {
+          WEIR_ASSIGN(auto released, port.release(m.encoded_key, m.how));
+          promise.deliver(released);
+          return success();
+        });
+        if (!queued)
+          promise.deliver(false);
+        s.options.shared->activity.store(true, std::memory_order_relaxed);
+        s.pump();
+        return promise;
+      },
+      [self](const msg::complete& m) {
+        if (self->state.core)
+          self->state.core->on_complete(m.checkpoint);
       },
       [self](const msg::closed& m) {
         if (self->state.core)

@@ -2,6 +2,7 @@
 #include <map>
 #include "actors/job_shared.hpp"
 #include "actors/messages.hpp"
+#include "actors/service_side.hpp"
 
 namespace weir {
 
@@ -13,6 +14,7 @@ struct task_options {
   caf::actor store;
   const channel_transport* transport = nullptr;
   task_meter meter;
+  std::shared_ptr<service_directory> directory;
 };
 
 /// The actor of an operator task or a sink writer: carries messages between channels, store, coordinator and its task_core.
@@ -20,6 +22,7 @@ struct task_state_of_actor : task_host {
   caf::stateful_actor<task_state_of_actor>* self = nullptr;
   task_options options;
   std::map<std::uint32_t, upstream> inputs;
+  std::unique_ptr<service_side> services; ///< Of an actor service; outlives the core.
   std::unique_ptr<task_core> core;
   std::map<std::uint32_t, std::size_t> credits; ///< Gathered in a turn, returned at its end.
   bool running = false;

@@ -275,6 +275,19 @@ const service_definition::handler& actor_operator::handler_of(const service_call
   return c.what == call_kind::timer ? definition_->timer : definition_->subscriptions[c.subscription].handle;
 }
 
+const std::string& actor_operator::handler_name(const service_call& c) const {
+  static const std::string timer = "timer", question = "question";
+  switch (c.what) {
+    case call_kind::event:
+      return definition_->subscriptions[c.subscription].name;
+    case call_kind::timer:
+      return timer;
+    case call_kind::question:
+      break;
+  }
+  return question;
+}
+
 std::string actor_operator::event_text(const service_call& c) const {
   return c.what == call_kind::timer ? "timer '" + c.timer + "'"
                                     : definition_->subscriptions[c.subscription].name + " at " + c.origin;
@@ -308,6 +321,8 @@ result<> actor_operator::dispatch(std::unique_ptr<service_call>& heap, service_c
 }
 
 result<actor_operator::ended> actor_operator::run(service_call& c, const std::function<std::unique_ptr<running_call>()>& start) {
+  if (host_ != nullptr)
+    host_->handling(&handler_name(c));
   try {
     c.running = start();
   } catch (const state_exception& e) {
@@ -320,6 +335,13 @@ result<actor_operator::ended> actor_operator::run(service_call& c, const std::fu
 }
 
 result<actor_operator::ended> actor_operator::go_on(service_call& c) {
+  struct mark {
+    service_host* host;
+    ~mark() {
+      if (host != nullptr)
+        host->handling(nullptr);
+    }
+  } ended_by{host_};
   try {
     if (c.running) {
       c.running->resume();

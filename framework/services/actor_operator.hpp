@@ -85,6 +85,7 @@ class actor_operator final : public typed_operator<service_event>, public servic
   /// By reference: a coroutine refers to the closure in it.
   [[nodiscard]] const service_definition::handler& handler_of(const service_call& c) const;
   [[nodiscard]] std::unique_ptr<service_call> make_call() const;
+  [[nodiscard]] const std::string& handler_name(const service_call& c) const;
   [[nodiscard]] std::string event_text(const service_call& c) const;
   [[nodiscard]] error corrupt(const std::string& what) const;
 

@@ -34,6 +34,8 @@ class service_host {
   virtual void append(std::uint64_t call, std::size_t command_topic, raw_record record) = 0;
   /// A checkpoint is wanted: somebody waits for one.
   virtual void want_checkpoint() = 0;
+  /// User code begins, by name (it outlives the service), or ended: null. Once per call of a handler, so it must be cheap.
+  virtual void handling(const std::string* handler) { static_cast<void>(handler); }
 };
 
 /// The way into the tasks of an actor service, beside its channels. Only the owning task's thread. Nothing blocks; errors fail

@@ -271,9 +271,8 @@ result<> task_core::make_service_call() {
   auto call = std::move(service_calls_.front());
   service_calls_.pop_front();
   WEIR_TRY(call(*service()));
-  // What a blocked chain was given is followed up when it is done with it.
-  if (!blocked_)
-    return finish_follow_up();
+  // What it made leaves the chain with a resume, which also goes on with what waited for an answer.
+  WEIR_TRY(after(parts_.operators->resume()));
   parts_.output->flush();
   return success();
 }

@@ -174,11 +174,16 @@ class world {
 
   /// A job of this world with short times: checkpoints each 20 ms, restarts after 1 ms.
   weir::job_spec spec(const weir::job& job, const layout& l = {}) {
-    weir::job_spec s;
+    auto s = empty_spec(l);
     weir::plan_options o;
     o.parallelism = l.parallelism;
     o.chaining = l.chain;
     s.plan = must(job.plan(o));
+    return s;
+  }
+  /// The same without a plan.
+  weir::job_spec empty_spec(const layout& l = {}) {
+    weir::job_spec s;
     s.name_space = "test";
     s.store_directory = path("store");
     s.connections["main"] = connection_;

@@ -1,0 +1,33 @@
+#include "actors/service_directory.hpp"
+#include <weir/graph/plan.hpp>
+
+namespace weir {
+
+void service_directory::announce(const std::string& service) {
+  std::lock_guard lock(mutex_);
+  services_.try_emplace(service);
+}
+
+void service_directory::set(const std::string& service, std::vector<caf::actor> tasks, std::uint32_t max_parallelism) {
+  std::lock_guard lock(mutex_);
+  services_[service] = {std::move(tasks), max_parallelism};
+}
+
+void service_directory::clear(const std::string& service) {
+  std::lock_guard lock(mutex_);
+  services_[service].tasks.clear();
+}
+
+service_directory::owner service_directory::find(const std::string& service, std::uint64_t key_hash) const {
+  std::lock_guard lock(mutex_);
+  auto found = services_.find(service);
+  if (found == services_.end())
+    return {nullptr, ask_error{ask_errc::no_service, "no actor service '" + service + "' runs here"}};
+  const auto& e = found->second;
+  if (e.tasks.empty())
+    return {nullptr, ask_error{ask_errc::unavailable, "service '" + service + "' is starting, restarting or stopped"}};
+  auto task = task_of(key_group_of(key_hash, e.max_parallelism), e.max_parallelism, static_cast<std::uint32_t>(e.tasks.size()));
+  return {e.tasks[task], std::nullopt};
+}
+
+} // namespace weir

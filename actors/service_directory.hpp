@@ -1,0 +1,36 @@
+#pragma once
+#include <caf/all.hpp>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+#include <weir/services/ask.hpp>
+
+namespace weir {
+
+/// Where the keys of this process's actor services live. Any thread.
+class service_directory {
+ public:
+  /// The service exists; its tasks may be down.
+  void announce(const std::string& service);
+  /// Its tasks by subtask, while an attempt runs; none behind it.
+  void set(const std::string& service, std::vector<caf::actor> tasks, std::uint32_t max_parallelism);
+  void clear(const std::string& service);
+
+  struct owner {
+    caf::actor task;
+    std::optional<ask_error> missing; ///< Why there is none.
+  };
+  [[nodiscard]] owner find(const std::string& service, std::uint64_t key_hash) const;
+
+ private:
+  struct entry {
+    std::vector<caf::actor> tasks;
+    std::uint32_t max_parallelism = 128;
+  };
+  mutable std::mutex mutex_;
+  std::map<std::string, entry> services_;
+};
+
+} // namespace weir
