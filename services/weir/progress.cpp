@@ -63,12 +63,13 @@ std::string live_line(const job_status& s, const job_rates& rates, timestamp now
     return s.job + ": " + to_string(s.phase) + (s.detail.empty() ? "" : " " + s.detail);
   auto out = fmt::format("{}: in {}/s out {}/s lag {} watermark {}", s.job, short_count(rates.in), short_count(rates.out),
                          lag_text(s), watermark_text(s, now));
+  auto closed = s.checkpoints_closed > 0 ? fmt::format(" closed {}", s.checkpoints_closed) : std::string();
   if (s.checkpoint == 0 && !s.checkpoint_at)
-    return out + " checkpoint -";
+    return out + " checkpoint -" + closed;
   out += fmt::format(" checkpoint {}", s.checkpoint);
   if (s.checkpoint_at)
     out += " " + seconds_text(now - *s.checkpoint_at) + " ago";
-  return out + " " + approximate_size(s.checkpoint_bytes) + " (store " + approximate_size(s.store_bytes) + ")";
+  return out + " " + approximate_size(s.checkpoint_bytes) + closed + " (store " + approximate_size(s.store_bytes) + ")";
 }
 
 progress_log::seen& progress_log::of(const std::string& job) {
@@ -101,6 +102,7 @@ void progress_log::note(const std::vector<job_status>& statuses, timestamp now, 
                            {"checkpoint", status.checkpoint},
                            {"checkpoint_age", status.checkpoint_at ? seconds_text(now - *status.checkpoint_at) : "-"},
                            {"checkpoint_bytes", status.checkpoint_bytes},
+                           {"checkpoints_closed", status.checkpoints_closed},
                            {"store_bytes", status.store_bytes}});
     }
     if (figures || !was.any) {

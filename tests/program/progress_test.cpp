@@ -29,10 +29,21 @@ TEST_CASE("the live line shows rates, lag, watermark delay and the checkpoint's 
   s.store_bytes = 4u << 20;
   CHECK(live_line(s, {1234, 2.5}, now) ==
         "j: in 1.2k/s out 2/s lag 12.3k watermark 5.0s checkpoint 17 0.4s ago 1.5 MiB (store 4 MiB)");
+  s.checkpoints_closed = 3;
+  CHECK(live_line(s, {}, now).find("checkpoint 17 0.4s ago 1.5 MiB closed 3 (store") != std::string::npos);
   s.watermark = max_timestamp;
   CHECK(live_line(s, {}, now).find("watermark end") != std::string::npos);
   s.watermark = min_timestamp;
   CHECK(live_line(s, {}, now).find("watermark -") != std::string::npos);
+}
+
+TEST_CASE("the live line shows closed attempts before the first complete checkpoint") {
+  job_status s;
+  s.job = "j";
+  s.phase = job_phase::running;
+  CHECK(live_line(s, {}, {}) == "j: in 0/s out 0/s lag - watermark - checkpoint -");
+  s.checkpoints_closed = 2;
+  CHECK(live_line(s, {}, {}) == "j: in 0/s out 0/s lag - watermark - checkpoint - closed 2");
 }
 
 TEST_CASE("a job that is not running shows its phase and what it waits for") {
