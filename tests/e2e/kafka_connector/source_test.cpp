@@ -81,6 +81,38 @@ TEST_CASE("every compression is written and read") {
   CHECK(scan.records.back().record.value == value);
 }
 
+TEST_CASE("a mark of the direct producer waits for what was sent before it and not for what came behind") {
+  // What is sent stays in the producer for two seconds: nothing of the second part is written while the first is looked at.
+  auto main = connect({{"linger", "2s"}});
+  auto sink = must(main->open_sink(8u << 20, {}));
+  auto topic = fresh("marks");
+  must(sink->ensure_topic(topic, 3, false));
+  bell rung;
+  auto p = must(sink->open_direct(rung.ringer()));
+  auto send = [&](const std::string& value) {
+    for (std::int32_t partition = 0; partition < 3; ++partition)
+      CHECK(must(p->send({topic, partition, "k", value, {}, 1})));
+  };
+  CHECK(must(p->flushed_through(p->sent_mark())));
+  send("before");
+  auto first = p->sent_mark();
+  while (!must(p->flushed_through(first)))
+    REQUIRE(rung.wait(20s));
+  for (std::int32_t partition = 0; partition < 3; ++partition) {
+    partition_scan scan(*main, topic, partition, 0);
+    REQUIRE(scan.until_records(1));
+  }
+  send("behind");
+  auto second = p->sent_mark();
+  CHECK(second > first);
+  CHECK(must(p->flushed_through(first)));
+  CHECK_FALSE(must(p->flushed_through(second)));
+  CHECK_FALSE(must(p->flushed()));
+  while (!must(p->flushed_through(second)))
+    REQUIRE(rung.wait(20s));
+  CHECK(must(p->flushed()));
+}
+
 TEST_CASE("start positions lead to the right first record") {
   auto main = connect();
   auto topic = fresh("positions");
