@@ -11,15 +11,10 @@ namespace weir {
 
 enum class bad_record : std::uint8_t { fail, skip, dead_letter };
 
-/// Adds `guarantee`, `start`, `on_bad_record` and `dead_letters` and the rule that the last two fit together. `written` says
-/// what is written, `one` and `several` what is read: "Totals and late orders", "order", "orders".
+/// Adds `on_bad_record` and `dead_letters` and the rule that they fit together. `one` and `several` say what is read: "order",
+/// "orders".
 template <class S>
-void add_record_settings(settings_of<S>& t, const std::string& written, const std::string& one, const std::string& several) {
-  t.choice(
-      "guarantee", &S::guarantee, "How " + written + " are written.",
-      {{"exactly-once", delivery::exactly_once}, {"at-least-once", delivery::at_least_once}, {"none", delivery::none}},
-      {.trade_off = "exactly-once shows output after the checkpoint it belongs to; the others at once, twice after a crash."});
-  t.add("start", &S::start, "Where to begin when there is no checkpoint.");
+void add_bad_record_settings(settings_of<S>& t, const std::string& one, const std::string& several) {
   t.choice("on_bad_record", &S::on_bad_record, "What becomes of a record that is no " + one + ".",
            {{"fail", bad_record::fail}, {"skip", bad_record::skip}, {"dead-letter", bad_record::dead_letter}},
            {.trade_off = "fail stops the job at the record; skip drops and counts it; dead-letter keeps it in dead_letters."});
@@ -32,11 +27,24 @@ void add_record_settings(settings_of<S>& t, const std::string& written, const st
   });
 }
 
+/// Adds `guarantee`, `start`, and what add_bad_record_settings adds. `written` says what is written, `one` and `several` what is
+/// read: "Totals and late orders", "order", "orders".
+template <class S>
+void add_record_settings(settings_of<S>& t, const std::string& written, const std::string& one, const std::string& several) {
+  t.choice(
+      "guarantee", &S::guarantee, "How " + written + " are written.",
+      {{"exactly-once", delivery::exactly_once}, {"at-least-once", delivery::at_least_once}, {"none", delivery::none}},
+      {.trade_off = "exactly-once shows output after the checkpoint it belongs to; the others at once, twice after a crash."});
+  t.add("start", &S::start, "Where to begin when there is no checkpoint.");
+  add_bad_record_settings(t, one, several);
+}
+
 /// The options of the source that these settings ask for.
 template <class S>
 [[nodiscard]] source_options source_options_of(const S& settings) {
   source_options from;
-  from.start = settings.start;
+  if constexpr (requires { settings.start; })
+    from.start = settings.start;
   if (settings.on_bad_record == bad_record::skip)
     from.errors = on_error::skip;
   if (settings.on_bad_record == bad_record::dead_letter)

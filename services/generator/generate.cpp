@@ -237,6 +237,18 @@ result<std::uint64_t> produce(generate_options o, target& to, log_interruption& 
   return made;
 }
 
+result<> produce_opening(const record_generator& kind, const record_generator::before& first, generate_options o, connection* to,
+                         log_interruption& signals) {
+  record_generator all{kind.command, first.service, first.setting, kind.keys, kind.id_field, first.make};
+  o.topic = first.topic.empty() ? first.setting : first.topic;
+  o.count = first.count(o);
+  o.first_id = 1;
+  o.rate = 0;
+  target where(all, to, signals);
+  WEIR_TRY(produce(o, where, signals));
+  return where.finish();
+}
+
 result<> check(const generate_options& o) {
   auto wrong = [](const char* what) { return result<>(errc::invalid_argument, what); };
   if (!(o.rate >= 0) || o.rate > 1e9)
@@ -280,6 +292,10 @@ int generate(const record_generator& kind, generate_options options, connection*
   if (options.topic.empty())
     options.topic = kind.records;
   log_interruption signals;
+  if (to != nullptr && !options.resume)
+    for (const auto& first : kind.opening)
+      if (auto written = produce_opening(kind, first, options, to, signals); !written)
+        return report(written.err());
   target where(kind, to, signals);
   auto made = produce(options, where, signals);
   auto finished = where.finish();

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 #include <weir/connectors/connector.hpp>
 #include <weir/core/timestamp.hpp>
 
@@ -35,7 +36,21 @@ struct record_generator {
   std::string keys;     ///< "customers": what the keys are; an option of the command.
   std::string id_field; ///< "order_id": holds the number in the JSON object, beside the time in "at".
   /// Appends key and JSON text of record `id`; pure. `clock` is the event time up to which records have come so far.
-  std::function<void(const generate_options& o, std::uint64_t id, timestamp clock, std::string& key, std::string& value)> make;
+  using maker =
+      std::function<void(const generate_options& o, std::uint64_t id, timestamp clock, std::string& key, std::string& value)>;
+  maker make;
+  std::string setting = "input"; ///< Of the service: names the topic.
+
+  /// Records that come before the first one of this kind, on a topic of their own: what orders are placed against.
+  struct before {
+    std::string service; ///< Type of the service that reads them.
+    std::string setting; ///< Of that service: names the topic; also what they are called.
+    std::function<std::uint64_t(const generate_options& o)> count; ///< Numbers 1 to count are made.
+    maker make;
+    std::string topic = {};
+  };
+  /// Written in turn, each durable before the next; not with `resume`, and not to standard output.
+  std::vector<before> opening = {};
 };
 
 /// Writes records to `to`, partitioned by key as the Java client does, or as JSON lines to standard output if `to` is

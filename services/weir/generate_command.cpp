@@ -55,19 +55,19 @@ result<generate_options> options_of(const record_generator& kind, const command_
   return o;
 }
 
-// The input topic of the first service of the file that is of that type.
-const topic_ref* input_of(const config& c, const std::string& type) {
+// The topic that a setting of the first service of that type names.
+const topic_ref* topic_of(const config& c, const std::string& type, const std::string& setting) {
   for (const auto& service : c.services) {
     if (service.type != type)
       continue;
-    if (auto found = service.settings.find("input"); found != service.settings.end())
+    if (auto found = service.settings.find(setting); found != service.settings.end())
       if (const auto* topic = std::get_if<topic_ref>(&found->second))
         return topic;
   }
   return nullptr;
 }
 
-result<int> generate_into(const program& p, const record_generator& kind, const std::string& file, generate_options o) {
+result<int> generate_into(const program& p, record_generator kind, const std::string& file, generate_options o) {
   std::vector<service_description> types;
   for (const auto& s : p.services)
     types.push_back({s.name, s.sentence, s.settings});
@@ -78,10 +78,18 @@ result<int> generate_into(const program& p, const record_generator& kind, const 
       all += (all.empty() ? "" : "\n") + file + ": " + to_string(problem);
     return error{errc::invalid_config, all};
   }
-  const auto* input = input_of(loaded.value, kind.service);
+  const auto* input = topic_of(loaded.value, kind.service, kind.setting);
   if (input == nullptr)
     return error{errc::invalid_config, file + ": there is no service of type '" + kind.service + "'"};
   o.topic = input->topic;
+  for (auto& first : kind.opening) {
+    const auto* topic = topic_of(loaded.value, first.service, first.setting);
+    if (topic == nullptr)
+      return error{errc::invalid_config, file + ": there is no service of type '" + first.service + "'"};
+    if (topic->connection != input->connection)
+      return error{errc::invalid_config, file + ": " + first.setting + " and " + kind.records + " must be on one connection"};
+    first.topic = topic->topic;
+  }
   for (const auto& settings : loaded.value.connections)
     if (settings.name == input->connection) {
       WEIR_ASSIGN(auto to, make_connection(settings));

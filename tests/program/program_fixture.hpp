@@ -9,7 +9,9 @@
 #include <thread>
 #include "services/click-sessions/click_sessions.hpp"
 #include "services/fraud-detection/fraud_detection.hpp"
+#include "services/inventory/inventory.hpp"
 #include "services/order-totals/order_totals.hpp"
+#include "services/payments/payments.hpp"
 #include "services/weir/commands.hpp"
 #include "services/weir/connections.hpp"
 
@@ -115,7 +117,9 @@ struct bench {
   std::vector<int> exits;
   duration log_period = std::chrono::seconds(10);
   decltype(program_seams::serve_health) serve_health; ///< Empty: no test opens a port that it does not ask for.
-  program all{{order_totals_service(), fraud_detection_service(), click_sessions_service()}, {}};
+  program all{{order_totals_service(), fraud_detection_service(), click_sessions_service(), shop::inventory_service(),
+               shop::payments_service()},
+              {}};
 
   exit_code run(const std::vector<std::string>& arguments) {
     program_seams seams{out,
