@@ -42,8 +42,15 @@ class scratch {
   std::string path_;
 };
 
+struct released_key {
+  std::string service;
+  std::string encoded_key;
+  unpark how = unpark::retry;
+};
+
 /// What a runtime is told to do, and what was done with it.
 struct fake_jobs {
+  std::vector<released_key> released;
   std::mutex lock;
   std::condition_variable changed;
   std::vector<job_spec> specs;
@@ -81,6 +88,19 @@ class fake_runtime : public runtime {
     jobs_.changed.wait_for(guard, timeout, [&] { return jobs_.over; });
     return jobs_.over ? jobs_.ends : std::vector<job_end>{};
   }
+  void ask(ask_message, duration, std::function<void(ask_outcome)> done) override {
+    done(ask_error{ask_errc::no_service, "no service runs here"});
+  }
+  bool release(const std::string& service, const std::string& encoded_key, unpark how) override {
+    std::lock_guard guard(jobs_.lock);
+    jobs_.released.push_back({service, encoded_key, how});
+    return true;
+  }
+
+  void ask(ask_message m, duration, std::function<void(ask_outcome)> done) override {
+    done(ask_error{ask_errc::no_service, "no service '" + m.service + "'"});
+  }
+  bool release(const std::string&, const std::string&, unpark) override { return false; }
 
  private:
   fake_jobs& jobs_;
