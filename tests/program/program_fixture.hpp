@@ -97,11 +97,6 @@ class fake_runtime : public runtime {
     return true;
   }
 
-  void ask(ask_message m, duration, std::function<void(ask_outcome)> done) override {
-    done(ask_error{ask_errc::no_service, "no service '" + m.service + "'"});
-  }
-  bool release(const std::string&, const std::string&, unpark) override { return false; }
-
  private:
   fake_jobs& jobs_;
 };
