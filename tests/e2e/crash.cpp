@@ -39,8 +39,9 @@ void crash_run::arm(const std::string& fail_points) {
       return;
   }
   // Not on the way so far: some steps are only taken by a run to the end of its input.
-  const auto bounded = start(fail_points, true);
-  killed(wait_to_end(*bounded), "with " + fail_points + " to the end");
+  const auto bounded = start(fail_points, !scene_.settled);
+  const auto end = scene_.settled ? run_until(*bounded, scene_.settled, "come to its end") : wait_to_end(*bounded);
+  killed(end, "with " + fail_points + " to the end");
 }
 
 crash_outcome crash_run::behind_damage(const std::vector<std::string>& arms) {
@@ -88,11 +89,15 @@ crash_outcome crash_run::at_random(unsigned kills) {
 crash_outcome crash_run::run(const std::function<void()>& disturb) {
   const auto begin = steady_clock::now();
   try {
+    open();
     disturb();
     while (static_cast<std::size_t>(maker_->made()) < settings_.records)
       feed();
-    const auto last = start("", true);
-    if (const auto end = wait_to_end(*last); end.exit_code != 0)
+    const auto last = start("", !scene_.settled);
+    const auto last_start = steady_clock::now();
+    const auto end = scene_.settled ? run_until(*last, scene_.settled, "come to its end") : wait_to_end(*last);
+    outcome_.settled = std::chrono::duration_cast<milliseconds>(steady_clock::now() - last_start);
+    if (end.exit_code != 0)
       throw std::runtime_error("the undisturbed run to the end ended with " + end.text());
     outcome_.judged = scene_.judge(world_.read_all());
     if (outcome_.judged.totals == 0)
@@ -110,6 +115,7 @@ std::unique_ptr<process> crash_run::start(const std::string& fail_point, bool un
   if (until_end)
     s.command.emplace_back("--until-end");
   s.environment = world_.environment();
+  s.environment.insert(scene_.environment.begin(), scene_.environment.end());
   s.environment["CHECKPOINT_INTERVAL"] = settings_.checkpoint_interval;
   if (!fail_point.empty())
     s.environment["WEIR_FAIL_POINT"] = fail_point;
@@ -121,6 +127,36 @@ std::unique_ptr<process> crash_run::start(const std::string& fail_point, bool un
 }
 
 void crash_run::feed() { world_.produce(maker_->next(settings_.chunk)); }
+
+void crash_run::open() {
+  if (scene_.openings.empty())
+    return;
+  for (const auto& o : scene_.openings)
+    world_.open_with(o, o.make(settings_.keys));
+  const auto job = start("", false);
+  if (const auto end = run_until(*job, scene_.opened, "handled what comes before the input"); end.exit_code != 0)
+    throw std::runtime_error("the run before the input ended with " + end.text());
+}
+
+process_end crash_run::run_until(process& p, const std::function<bool(const world_facts&)>& done, const char* what) {
+  const auto deadline = steady_clock::now() + settings_.settling;
+  while (steady_clock::now() < deadline) {
+    if (const auto end = p.wait(settings_.settle_pace))
+      return *end;
+    bool reached = false;
+    try {
+      reached = done(world_.read_all());
+    } catch (const std::runtime_error&) {
+      // A topic that the job has not made yet.
+    }
+    if (reached) {
+      p.signal(SIGINT);
+      return wait_to_end(p);
+    }
+  }
+  throw std::runtime_error("the job had not " + std::string(what) + " after " +
+                           std::to_string(settings_.settling.count() / 1000) + " s");
+}
 
 process_end crash_run::wait_to_end(process& p) {
   const auto end = p.wait(settings_.limit);

@@ -22,10 +22,12 @@ struct crash_settings {
   std::size_t records = 12'000; ///< How many a run reads, handed out while it runs.
   std::size_t chunk = 300;      ///< How many at a time.
   unsigned keys = 50;
-  std::chrono::milliseconds pace{40};      ///< Between two chunks.
-  std::chrono::milliseconds grace{800};    ///< Left to go on reading before it is stopped.
-  std::chrono::milliseconds limit{90'000}; ///< A process that has not ended by then hangs.
-  std::chrono::milliseconds life{1'500};   ///< The longest that a process lives before a kill at random.
+  std::chrono::milliseconds pace{40};         ///< Between two chunks.
+  std::chrono::milliseconds grace{800};       ///< Left to go on reading before it is stopped.
+  std::chrono::milliseconds limit{90'000};    ///< A process that has not ended by then hangs.
+  std::chrono::milliseconds settle_pace{300}; ///< Between two looks at whether it has.
+  std::chrono::milliseconds settling{60'000}; ///< After the last fault everything has come to its end by then.
+  std::chrono::milliseconds life{1'500};      ///< The longest that a process lives before a kill at random.
   std::string checkpoint_interval = "100ms";
 };
 
@@ -36,6 +38,7 @@ struct crash_outcome {
   std::string failure; ///< Why it could not be judged; empty if it was.
   verdict judged;
   std::chrono::milliseconds took{0};
+  std::chrono::milliseconds settled{0}; ///< After the last start.
 
   [[nodiscard]] bool right() const { return failure.empty() && judged.right(); }
 };
@@ -62,6 +65,9 @@ class crash_run {
   crash_outcome run(const std::function<void()>& disturb);
   std::unique_ptr<process> start(const std::string& fail_point, bool until_end);
   void feed();
+  void open();
+  /// Waits until the facts are so and stops the job; or its end, whatever it was.
+  process_end run_until(process& p, const std::function<bool(const world_facts&)>& done, const char* what);
   process_end wait_to_end(process& p);
   bool killed(const process_end& end, const std::string& doing);
 

@@ -19,7 +19,7 @@ constexpr const char* help = R"(usage: weir-crash --weir PROGRAM --source FOLDER
 
 Kills a service at its fail points and at random times, starts it again, and judges its output from the input.
 
-  --service NAME                     order-totals (default), fraud-detection or click-sessions
+  --service NAME                     order-totals (default), fraud-detection, click-sessions or shop
   --points all|none|NAME[,NAME...]   the fail points to be killed at (default all)
   --modes MODE[,MODE...]             once: at the first time it comes there; twice: again at the next start;
                                      later: at the fourth time, then at the second (default once,twice,later)

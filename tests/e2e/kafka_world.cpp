@@ -69,7 +69,9 @@ class kafka_world : public world {
                                                   {"partitioner", "murmur2_random"},
                                                   {"enable.idempotence", "true"},
                                                   {"linger.ms", "2"}})) {
-    create_input();
+    create(input_);
+    for (const auto& o : s.openings)
+      create(topic_name(o.where));
   }
 
   fs::path config() const override { return config_; }
@@ -79,23 +81,16 @@ class kafka_world : public world {
                                               {"WEIR_NAMESPACE", name_},
                                               {"WEIR_DATA", (folder_ / "data").string()},
                                               {scene_of_world().input.variable, input_}};
-    for (const auto& t : scene_of_world().outputs)
+    for (const auto& t : all_topics())
       if (!t.variable.empty())
         out[t.variable] = topic_name(t);
     return out;
   }
 
-  void produce(const std::vector<input_line>& lines) override {
-    for (const auto& o : lines) {
-      const auto code = rd_kafka_producev(
-          producer_.get(), RD_KAFKA_V_TOPIC(input_.c_str()), RD_KAFKA_V_KEY(o.key.data(), o.key.size()),
-          RD_KAFKA_V_VALUE(const_cast<char*>(o.json.data()), o.json.size()), RD_KAFKA_V_HEADER("trace", "a", 1),
-          RD_KAFKA_V_HEADER("trace", "b", 1), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK), RD_KAFKA_V_END);
-      if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        fail("producing to " + input_, code);
-    }
-    if (const auto code = rd_kafka_flush(producer_.get(), timeout_ms); code != RD_KAFKA_RESP_ERR_NO_ERROR)
-      fail("flushing " + input_, code);
+  void produce(const std::vector<input_line>& lines) override { produce_to(input_, lines); }
+
+  void open_with(const scene::opening& o, const std::vector<input_line>& lines) override {
+    produce_to(topic_name(o.where), lines);
   }
 
   bool produce_killed(const std::vector<input_line>&, const std::string& fail_point) override {
@@ -106,6 +101,8 @@ class kafka_world : public world {
     world_facts facts;
     facts.input_topic = input_;
     facts.topics[scene_of_world().input.name] = consume(input_, facts);
+    for (const auto& o : scene_of_world().openings)
+      facts.topics[o.where.name] = consume(topic_name(o.where), facts);
     for (const auto& t : scene_of_world().outputs) {
       facts.topics[t.name] = consume(topic_name(t), facts);
       facts.partitions[t.name] = partition_count(topic_name(t));
@@ -115,7 +112,7 @@ class kafka_world : public world {
 
   void clean_up() override {
     std::vector<std::string> names = {input_, name_ + ".weir-markers"};
-    for (const auto& t : scene_of_world().outputs)
+    for (const auto& t : all_topics())
       names.push_back(topic_name(t));
     std::vector<rd_kafka_DeleteTopic_t*> topics;
     for (const auto& n : names)
@@ -129,9 +126,31 @@ class kafka_world : public world {
  private:
   std::string topic_name(const scene::topic& t) const { return t.variable.empty() ? input_ + t.suffix : name_ + "." + t.name; }
 
-  void create_input() {
+  void produce_to(const std::string& topic, const std::vector<input_line>& lines) {
+    for (const auto& o : lines) {
+      const auto code = rd_kafka_producev(
+          producer_.get(), RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_KEY(o.key.data(), o.key.size()),
+          RD_KAFKA_V_VALUE(const_cast<char*>(o.json.data()), o.json.size()), RD_KAFKA_V_HEADER("trace", "a", 1),
+          RD_KAFKA_V_HEADER("trace", "b", 1), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY | RD_KAFKA_MSG_F_BLOCK), RD_KAFKA_V_END);
+      if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        fail("producing to " + topic, code);
+    }
+    if (const auto code = rd_kafka_flush(producer_.get(), timeout_ms); code != RD_KAFKA_RESP_ERR_NO_ERROR)
+      fail("flushing " + topic, code);
+  }
+
+  // All but the input.
+  std::vector<scene::topic> all_topics() const {
+    auto out = scene_of_world().outputs;
+    out.insert(out.end(), scene_of_world().others.begin(), scene_of_world().others.end());
+    for (const auto& o : scene_of_world().openings)
+      out.push_back(o.where);
+    return out;
+  }
+
+  void create(const std::string& name) {
     char why[512];
-    auto* topic = rd_kafka_NewTopic_new(input_.c_str(), input_partitions, 1, why, sizeof why);
+    auto* topic = rd_kafka_NewTopic_new(name.c_str(), input_partitions, 1, why, sizeof why);
     if (topic == nullptr)
       throw std::runtime_error(why);
     const queue answers(rd_kafka_queue_new(producer_.get()));
@@ -141,12 +160,12 @@ class kafka_world : public world {
     if (!answer)
       throw std::runtime_error("the broker " + brokers_ + " does not answer");
     if (const auto code = rd_kafka_event_error(answer.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR)
-      fail("creating " + input_, code);
+      fail("creating " + name, code);
     std::size_t count = 0;
     const auto* results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(answer.get()), &count);
     for (std::size_t i = 0; i < count; ++i)
       if (const auto code = rd_kafka_topic_result_error(results[i]); code != RD_KAFKA_RESP_ERR_NO_ERROR)
-        fail("creating " + input_, code);
+        fail("creating " + name, code);
   }
 
   client reader(const char* isolation) const {

@@ -21,7 +21,9 @@ class log_world : public world {
         folder_(std::move(folder)),
         log_(folder_ / "data/log") {
     fs::create_directories(log_.parent_path());
-    weir({"log", "create", log_.string(), s.input.name, "--partitions", std::to_string(input_partitions)}, {}, {});
+    create(s.input.name);
+    for (const auto& o : s.openings)
+      create(o.where.name);
   }
 
   fs::path config() const override { return config_; }
@@ -29,6 +31,10 @@ class log_world : public world {
   std::map<std::string, std::string> environment() const override { return {{"WEIR_DATA", (folder_ / "data").string()}}; }
 
   void produce(const std::vector<input_line>& lines) override { weir(produce_command(), write(lines), {}); }
+
+  void open_with(const scene::opening& o, const std::vector<input_line>& lines) override {
+    weir({"log", "produce", log_.string(), o.where.name, "--key", o.key_field}, write(lines), {});
+  }
 
   bool produce_killed(const std::vector<input_line>& lines, const std::string& fail_point) override {
     const auto before = consume(scene_of_world().input.name).size();
@@ -54,6 +60,8 @@ class log_world : public world {
     world_facts facts;
     facts.input_topic = scene_of_world().input.name;
     facts.topics[facts.input_topic] = consume(facts.input_topic);
+    for (const auto& o : scene_of_world().openings)
+      facts.topics[o.where.name] = consume(o.where.name);
     for (const auto& t : scene_of_world().outputs) {
       facts.topics[t.name] = consume(t.name);
       facts.partitions[t.name] = partitions_of(t.name);
@@ -64,6 +72,10 @@ class log_world : public world {
   void clean_up() override {}
 
  private:
+  void create(const std::string& topic) {
+    weir({"log", "create", log_.string(), topic, "--partitions", std::to_string(input_partitions)}, {}, {});
+  }
+
   std::vector<std::string> produce_command() const {
     return {"log", "produce", log_.string(), scene_of_world().input.name, "--key", scene_of_world().key_field};
   }

@@ -5,6 +5,7 @@
 #include "tests/e2e/charges.hpp"
 #include "tests/e2e/clicks.hpp"
 #include "tests/e2e/orders.hpp"
+#include "tests/e2e/shop.hpp"
 
 namespace weir::e2e {
 
@@ -57,8 +58,37 @@ const scene& click_sessions_scene() {
   return s;
 }
 
+const scene& shop_scene() {
+  static const scene s{"shop",
+                       {"shop.orders", "SHOP_ORDERS"},
+                       "article",
+                       // Results before what follows from them: see `settled`.
+                       {{"shop.results", "SHOP_RESULTS"},
+                        {"shop.reservations", "SHOP_RESERVATIONS"},
+                        {"shop.payments", "SHOP_PAYMENTS"},
+                        {"shop.refunds", "SHOP_REFUNDS"},
+                        {"shop.stock", "SHOP_STOCK"},
+                        {"shop.accounts", "SHOP_ACCOUNTS"}},
+                       [](std::uint64_t seed, unsigned keys) { return std::make_unique<shop_order_maker>(seed, keys); },
+                       [](const world_facts& w) { return judge_shop(w); },
+                       {{{"shop.deliveries", "SHOP_DELIVERIES"}, "article", make_deliveries},
+                        {{"shop.deposits", "SHOP_DEPOSITS"}, "customer", make_deposits}},
+                       shop_opened,
+                       shop_settled,
+                       "inventory",
+                       {{"RESERVATION_TIMEOUT", "2s"}},
+                       {{"shop.commands", "SHOP_COMMANDS"},
+                        {"order-totals", "TOTALS_TOPIC"},
+                        {"charges", "CHARGES_TOPIC"},
+                        {"fraud-alerts", "ALERTS_TOPIC"},
+                        {"clicks", "CLICKS_TOPIC"},
+                        {"sessions", "SESSIONS_TOPIC"},
+                        {"top-pages", "TOP_PAGES_TOPIC"}}};
+  return s;
+}
+
 const scene& scene_of(const std::string& service) {
-  for (const auto* s : {&order_totals_scene(), &fraud_detection_scene(), &click_sessions_scene()})
+  for (const auto* s : {&order_totals_scene(), &fraud_detection_scene(), &click_sessions_scene(), &shop_scene()})
     if (s->service == service)
       return *s;
   throw std::invalid_argument("no test knows the service " + service);

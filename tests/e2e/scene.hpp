@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,11 +39,28 @@ struct scene {
   std::vector<topic> outputs;
   std::function<std::unique_ptr<input_maker>(std::uint64_t seed, unsigned keys)> make_input;
   std::function<verdict(const world_facts&)> judge;
+
+  /// Topics whose records must be there and handled before the input begins: a stock before its orders.
+  struct opening {
+    topic where;
+    std::string key_field;
+    std::function<std::vector<input_line>(unsigned keys)> make;
+  };
+  std::vector<opening> openings = {};
+  std::function<bool(const world_facts&)> opened = {};
+  /// Of services that hand records on in a circle, which no run to the end of the input ends: whether everything has come to
+  /// its end. Never true too early when the outputs were read in the order of `outputs`.
+  std::function<bool(const world_facts&)> settled = {};
+  std::string job = {};                                ///< Whose store is looked into; empty: that of `service`.
+  std::map<std::string, std::string> environment = {}; ///< Of each start.
+  std::vector<topic> others = {};                      ///< Topics of the configuration that are not judged.
 };
 
 [[nodiscard]] const scene& order_totals_scene();
 [[nodiscard]] const scene& fraud_detection_scene();
 [[nodiscard]] const scene& click_sessions_scene();
+/// inventory and payments, with the other example services beside them.
+[[nodiscard]] const scene& shop_scene();
 
 /// The scene of that service; throws std::invalid_argument if there is none.
 [[nodiscard]] const scene& scene_of(const std::string& service);

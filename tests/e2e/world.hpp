@@ -22,7 +22,9 @@ class world {
   [[nodiscard]] virtual std::map<std::string, std::string> environment() const = 0;
   /// Appends to the input; returns when it is there.
   virtual void produce(const std::vector<input_line>& lines) = 0;
-  /// The same, by `weir log produce` that is killed at `fail_point`: all of the records are there, or none of them. Returns
+  /// Appends to the topic of an opening; returns when it is there.
+  virtual void open_with(const scene::opening& o, const std::vector<input_line>& lines) = 0;
+  /// As produce, by `weir log produce` that is killed at `fail_point`: all of the records are there, or none of them. Returns
   /// whether they are. Throws std::runtime_error if it is not killed or if a part of them is there.
   virtual bool produce_killed(const std::vector<input_line>& lines, const std::string& fail_point) = 0;
   /// Input and output as a read_committed reader sees them, and the partitions with an open transaction.
@@ -54,7 +56,7 @@ std::unique_ptr<world> make_kafka_world(const std::string& brokers, const std::f
 inline constexpr std::int32_t input_partitions = 4;
 
 inline std::filesystem::path world::store() const {
-  return std::filesystem::path(environment().at("WEIR_DATA")) / "store" / scene_.service;
+  return std::filesystem::path(environment().at("WEIR_DATA")) / "store" / (scene_.job.empty() ? scene_.service : scene_.job);
 }
 
 } // namespace weir::e2e
