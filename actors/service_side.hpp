@@ -36,7 +36,7 @@ class service_side final : public service_host {
   command_appender appender_;
   std::unordered_map<std::uint64_t, caf::typed_response_promise<msg::ask_reply>> open_;
   std::uint64_t next_token_ = 1;
-  std::uint64_t reported_ = 0;
+  std::uint64_t reported_ = ~std::uint64_t{0}; ///< None: what an earlier attempt showed is replaced also by nothing.
 };
 
 } // namespace weir

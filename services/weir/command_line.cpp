@@ -17,6 +17,7 @@ struct command_state {
   std::vector<std::string> sets;
   run_options run;
   status_options status;
+  parked_options parked;
   std::string format = "text";
   services_options services;
   new_service_options scaffold;
@@ -56,6 +57,7 @@ class command_line {
     }
     state_.run.source = state_.file;
     state_.status.source = state_.file;
+    state_.parked.source = state_.file;
     return state_.chosen();
   }
 
@@ -69,7 +71,7 @@ class command_line {
         "Exit codes: 0 done, 2 usage or configuration, 3 environment, 4 restore refused, 5 fenced,\n"
         "6 stopped with output still to publish, 70 bug.");
     add_file_commands();
-    add_status_command();
+    add_process_commands();
     add_log_commands();
     add_service_commands();
     add_tools();
@@ -119,17 +121,31 @@ class command_line {
                  [this] { return checkpoints_command(program_, state_.file, seams_); });
   }
 
-  void add_status_command() {
-    auto* status = command(app_, "status", "Ask a running process: services, graph, watermarks, lag, checkpoints",
-                           [this] { return status_command(program_, state_.status, seams_); });
-    status->add_option("FILE", state_.file.file, "Configuration file it runs");
-    status->add_option("--set", state_.sets, "Override a setting: /pointer=value; may be repeated")
+  // To a process that runs already.
+  CLI::App* process_command(const std::string& name, const std::string& sentence, std::string& address,
+                            std::function<exit_code()> run) {
+    auto* sub = command(app_, name, sentence, std::move(run));
+    sub->add_option("FILE", state_.file.file, "Configuration file it runs");
+    sub->add_option("--set", state_.sets, "Override a setting: /pointer=value; may be repeated")
         ->type_name("/POINTER=VALUE")
         ->expected(1)
         ->take_all();
-    status->add_option("--address", state_.status.address, "Where it answers, instead of where FILE's store says")
-        ->type_name("HOST:PORT");
+    sub->add_option("--address", address, "Where it answers, instead of where FILE's store says")->type_name("HOST:PORT");
+    return sub;
+  }
+
+  void add_process_commands() {
+    auto* status = process_command("status", "Ask a running process: services, graph, watermarks, lag, checkpoints",
+                                   state_.status.address, [this] { return status_command(program_, state_.status, seams_); });
     status->add_flag("--json", state_.status.json, "The answer as it came");
+
+    auto* parked = process_command("parked", "List the parked keys of a running process, or let one go on", state_.parked.address,
+                                   [this] { return parked_command(program_, state_.parked, seams_); });
+    parked->add_option("--service", state_.parked.service, "Only of this service")->type_name("NAME");
+    auto* retry = parked->add_option("--retry", state_.parked.retry, "Try the failed event of this key again")->type_name("KEY");
+    parked->add_option("--skip", state_.parked.skip, "Drop the failed event of this key and go on behind it")
+        ->type_name("KEY")
+        ->excludes(retry);
   }
 
   void add_log_commands() {

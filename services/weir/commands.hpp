@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 #include <weir/config/config.hpp>
@@ -31,6 +32,18 @@ struct status_options {
 
 /// Asks the running process of the file, or at the address, and prints what it says. 3: nobody answers.
 exit_code status_command(const program& p, const status_options& options, const program_seams& seams);
+
+struct parked_options {
+  file_options source; ///< These two as in status_options.
+  std::string address;
+  std::string service;              ///< Empty: of all.
+  std::optional<std::string> retry; ///< The key, as it is listed or by its id; at most one of the two is given.
+  std::optional<std::string> skip;
+};
+
+/// Lists the parked keys of the running process, or lets one go on. 2: no such service, or several keys read the same.
+/// 3: nobody answers, the key is not parked, or its task did not answer.
+exit_code parked_command(const program& p, const parked_options& options, const program_seams& seams);
 
 /// Runs all services of the file until they end or a stop is asked for. Blocks.
 exit_code run_command(const program& p, const run_options& options, const program_seams& seams);

@@ -159,7 +159,21 @@ class watched_jobs {
     return jobs_ == nullptr ? before_ : jobs_->status();
   }
 
+  /// Valid as long as this.
+  served_jobs served() {
+    return {[this] { return status(); },
+            [this](const std::string& service, const std::string& key, unpark how) { return release(service, key, how); }};
+  }
+
  private:
+  /// Health is gone before the runtime is: the pointer outlives the call, which blocks and so must not hold the lock.
+  bool release(const std::string& service, const std::string& encoded_key, unpark how) {
+    std::unique_lock guard(lock_);
+    auto* jobs = jobs_;
+    guard.unlock();
+    return jobs != nullptr && jobs->release(service, encoded_key, how);
+  }
+
   std::mutex lock_;
   runtime* jobs_ = nullptr;
   std::vector<job_status> before_;
@@ -216,7 +230,7 @@ exit_code run_command(const program& p, const run_options& options, const progra
   std::unique_ptr<runtime> jobs;
   std::unique_ptr<health_service> health; // Behind the jobs: it asks them until it is gone.
   if (seams.serve_health) {
-    auto serving = seams.serve_health(c.health, c.store.path, [&watched] { return watched.status(); });
+    auto serving = seams.serve_health(c.health, c.store.path, watched.served());
     if (!serving)
       return report(serving.err(), seams);
     health = std::move(*serving);

@@ -36,8 +36,7 @@ struct program_seams {
   duration log_period = std::chrono::seconds(10);
   duration live_period = std::chrono::milliseconds(250);
   /// Answers over HTTP (start_health); empty: nobody does.
-  std::function<result<std::unique_ptr<health_service>>(const health_config&, const std::string& store_directory,
-                                                        std::function<std::vector<job_status>()> status)>
+  std::function<result<std::unique_ptr<health_service>>(const health_config&, const std::string& store_directory, served_jobs)>
       serve_health = {};
 };
 

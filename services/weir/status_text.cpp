@@ -5,6 +5,7 @@
 #include <vector>
 #include <weir/core/quantity.hpp>
 #include <weir/record/time_text.hpp>
+#include "services/weir/parked_text.hpp"
 #include "services/weir/progress.hpp"
 
 namespace weir {
@@ -14,6 +15,7 @@ namespace json = boost::json;
 
 /// More would scroll away what matters; --json has all.
 constexpr std::size_t most_partitions = 16;
+constexpr std::size_t most_parked = 10;
 
 /// Rows of equal width, the first column to the left, the others to the right.
 class columns {
@@ -54,9 +56,7 @@ std::string age(const json::value& v, timestamp now) {
   auto at = parse_timestamp(text(v));
   if (!at)
     return text(v);
-  auto apart = now - *at;
-  return apart < std::chrono::minutes(10) ? fmt::format("{:.1f}s", static_cast<double>(apart.count()) / 1e6)
-                                          : format_duration(std::chrono::duration_cast<std::chrono::seconds>(apart));
+  return age_text(now - *at);
 }
 
 std::string holder(const json::value& v) {
@@ -127,8 +127,15 @@ void print_durability(std::string& out, const json::value& s, timestamp now) {
         bytes(p.at("waiting_bytes")), p.at("waiting_epochs").to_number<std::uint64_t>());
   out += fmt::format("  store {}, {} to load at a restart\n", bytes(s.at("store").at("bytes")),
                      bytes(s.at("store").at("unapplied_bytes")));
-  for (const auto& key : s.at("parked_keys").as_array())
-    out += "  parked key " + json::serialize(key) + "\n";
+}
+
+/// What waits for somebody: it comes first.
+void print_trouble(std::string& out, const json::value& s, timestamp now) {
+  for (const auto& o : s.at("graph").at("operators").as_array())
+    if (!o.at("stuck").is_null())
+      out += "  stuck: operator " + text(o.at("name")) + ": " + on_one_line(text(o.at("stuck"))) + "\n";
+  if (auto parked = parked_text(parked_keys_of(s, now), most_parked); !parked.empty())
+    out += "  " + parked;
 }
 
 void print_service(std::string& out, const json::value& s, timestamp now) {
@@ -144,6 +151,7 @@ void print_service(std::string& out, const json::value& s, timestamp now) {
                        s.at("last_failure").is_null() ? "not known" : text(s.at("last_failure")));
   out += fmt::format("  in {}  out {}  lag {}  watermark behind {}\n", rate(s.at("records_in_per_second")),
                      rate(s.at("records_out_per_second")), count(s.at("lag")), age(s.at("watermark"), now));
+  print_trouble(out, s, now);
   print_graph(out, s.at("graph"), now);
   print_partitions(out, s.at("partitions").as_array(), now);
   print_durability(out, s, now);
@@ -158,7 +166,9 @@ result<std::string> status_text(std::string_view answer) {
     if (!now)
       return error{errc::decode_failed, "the answer carries no time"};
     auto out = fmt::format("weir {}, process {}, {}\n", text(v.at("version")), v.at("pid").to_number<std::int64_t>(),
-                           v.at("ready").as_bool() ? "ready" : "UNHEALTHY");
+                           !v.at("ready").as_bool()     ? "UNHEALTHY"
+                           : v.at("degraded").as_bool() ? "ready, degraded"
+                                                        : "ready");
     for (const auto& s : v.at("services").as_array()) {
       out += "\n";
       print_service(out, s, *now);

@@ -33,13 +33,30 @@ TEST_CASE("only the whole token behind the scheme Bearer is right") {
   }
 }
 
-TEST_CASE("four paths are known as they are written, and nothing else") {
+TEST_CASE("an order names one service and one key, and anything else in its query is refused") {
+  const parked_place place{"counter", std::string("a\0\xff", 3)};
+  CHECK(query_of(place) == "?service=counter&key=6100ff");
+  CHECK(parked_place_of("/x" + query_of(place)) == place);
+  CHECK(parked_place_of("/x?key=6100FF&service=counter") == place);
+  CHECK(parked_place_of("/x?service=counter&key=") == parked_place{"counter", ""});
+  for (const char* target : {"/x", "/x?", "/x?service=counter", "/x?key=61", "/x?service=&key=61", "/x?service=counter&key=6",
+                             "/x?service=counter&key=6g", "/x?service=counter&key=61&key=62", "/x?service=a&service=b&key=61",
+                             "/x?service=counter&key=61&more=1", "/x?service=counter&key=61&", "/x?service=counter;key=61"}) {
+    INFO(target);
+    CHECK_FALSE(parked_place_of(target));
+  }
+}
+
+TEST_CASE("six paths are known as they are written, and nothing else") {
   CHECK(route_of("/health/live") == health_route::live);
   CHECK(route_of("/health/ready?verbose=1") == health_route::ready);
   CHECK(route_of("/metrics") == health_route::metrics);
   CHECK(route_of("/api/v1/status") == health_route::status);
-  for (const char* path : {"", "/", "/health", "/health/live/", "/health/../metrics", "/metrics/../../etc/passwd", "/%6detrics",
-                           "//metrics", "/METRICS", "http://127.0.0.1/metrics", "/etc/passwd", "*"}) {
+  CHECK(route_of("/api/v1/parked/retry?key=61") == health_route::parked_retry);
+  CHECK(route_of("/api/v1/parked/skip") == health_route::parked_skip);
+  for (const char* path :
+       {"", "/", "/health", "/health/live/", "/health/../metrics", "/metrics/../../etc/passwd", "/%6detrics", "//metrics",
+        "/api/v1/parked", "/api/v1/parked/drop", "/METRICS", "http://127.0.0.1/metrics", "/etc/passwd", "*"}) {
     INFO(path);
     CHECK_FALSE(route_of(path));
   }

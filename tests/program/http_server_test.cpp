@@ -26,6 +26,9 @@ const char* word_of(health_route r) {
       return "metrics";
     case health_route::status:
       return "status";
+    case health_route::parked_retry:
+    case health_route::parked_skip:
+      break;
   }
   return "";
 }

@@ -33,8 +33,8 @@ job_status sample() {
   s.checkpoint_bytes = 2048;
   s.checkpoints_completed = 16;
   s.operators = {
-      {"orders", vertex_kind::source, {"orders", "parse"}, 2, 1000, 1000, 200ms, 0ms, 0, noon - 5s, held_by{"orders", 1}},
-      {"sums", vertex_kind::task, {"sums"}, 2, 990, 10, 500ms, 100ms, 1, noon - 5s, held_by{"orders", 1}}};
+      {"orders", vertex_kind::source, {"orders", "parse"}, 2, 1000, 1000, 200ms, 0ms, 0, noon - 5s, held_by{"orders", 1}, {}},
+      {"sums", vertex_kind::task, {"sums"}, 2, 990, 10, 500ms, 100ms, 1, noon - 5s, held_by{"orders", 1}, {}}};
   s.partitions = {{"orders", "in", 0, 600, 600, 2, noon - 1s, false, false},
                   {"orders", "in", 1, 400, 400, 40, noon - 5s, false, false}};
   s.channels = {{"orders", "sums", 1000, 1536, 1 << 20}};
@@ -97,7 +97,7 @@ TEST_CASE("a parked service makes the process unhealthy and says why, in every f
   CHECK_FALSE(is_ready(jobs));
   auto ready = ready_json(jobs);
   CHECK(holds(ready, R"("status":"unhealthy")"));
-  CHECK(holds(ready, R"({"name":"bad","phase":"failed","reason":"operator 'check': always fails"})"));
+  CHECK(holds(ready, R"({"name":"bad","phase":"failed","reason":"operator 'check': always fails")"));
   auto text = must_text(status_json({jobs, 1s}, nullptr, noon, 7, "1.2.3"));
   CHECK(holds(text, "UNHEALTHY"));
   CHECK(holds(text, "bad: parked, it failed: operator 'check': always fails"));
@@ -177,7 +177,7 @@ TEST_CASE("health answers live, ready, metrics and status, and leaves its addres
     return jobs;
   };
   {
-    auto started = start_health(on_free_port(), dir.path(), status);
+    auto started = start_health(on_free_port(), dir.path(), {status});
     REQUIRE(started);
     auto& health = **started;
     CHECK_FALSE(find_health(dir.path()));
@@ -209,21 +209,21 @@ TEST_CASE("a default address that is taken gives way to a free port, one that wa
   quiet q;
   scratch dir;
   auto none = [] { return std::vector<job_status>{}; };
-  auto first = start_health({}, dir.path(), none);
-  auto second = start_health({}, dir.path(), none);
+  auto first = start_health(health_config{}, dir.path(), {none});
+  auto second = start_health(health_config{}, dir.path(), {none});
   REQUIRE(first);
   REQUIRE(second);
   CHECK((*first)->address() != (*second)->address());
   CHECK(code_of(ask((*second)->address(), "/health/live")) == 200);
   health_config taken;
   taken.listen = (*first)->address();
-  auto third = start_health(taken, dir.path(), none);
+  auto third = start_health(taken, dir.path(), {none});
   REQUIRE_FALSE(third);
   CHECK(third.err().code == errc::unavailable);
   CHECK(holds(third.err().message, "/health/listen: cannot listen on " + taken.listen));
   health_config off;
   off.enabled = false;
-  CHECK(*start_health(off, dir.path(), none) == nullptr);
+  CHECK(*start_health(off, dir.path(), {none}) == nullptr);
 }
 
 TEST_CASE("weir status finds the process of a file, by address too, and says when there is none") {
@@ -234,7 +234,7 @@ TEST_CASE("weir status finds the process of a file, by address too, and says whe
   CHECK(b.run({"status", log_config()}) == exit_code::environment);
   CHECK(holds(b.err.str(), "no running process serves the store " + dir.path() + "/store"));
   std::filesystem::create_directories(dir.path() + "/store");
-  auto health = start_health(on_free_port(), dir.path() + "/store", [] { return std::vector<job_status>{sample()}; });
+  auto health = start_health(on_free_port(), dir.path() + "/store", {[] { return std::vector<job_status>{sample()}; }});
   REQUIRE(health);
   (*health)->announce();
   CHECK(b.run({"status", log_config()}) == exit_code::done);
@@ -251,7 +251,7 @@ TEST_CASE("weir status sends the token of the file, and a wrong one is an error 
   scratch dir;
   health_config c = on_free_port();
   c.token = "correct-horse-battery";
-  auto health = start_health(c, dir.path(), [] { return std::vector<job_status>{sample()}; });
+  auto health = start_health(c, dir.path(), {[] { return std::vector<job_status>{sample()}; }});
   REQUIRE(health);
   bench b;
   b.variables["WEIR_HEALTH_TOKEN"] = c.token;
@@ -269,9 +269,9 @@ TEST_CASE("run serves health before its jobs and with the names of all of them, 
   std::string seen;
   health_config served;
   b.serve_health = [&](const health_config& c, const std::string& store,
-                       std::function<std::vector<job_status>()> status) -> result<std::unique_ptr<health_service>> {
+                       served_jobs jobs) -> result<std::unique_ptr<health_service>> {
     served = c;
-    seen = store + ":" + status().at(0).job;
+    seen = store + ":" + jobs.status().at(0).job;
     CHECK(b.jobs.specs.empty());
     return std::unique_ptr<health_service>();
   };

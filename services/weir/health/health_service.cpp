@@ -38,8 +38,8 @@ result<> write_place(const std::string& path, const health_place& p) {
 
 class service final : public health_service {
  public:
-  service(std::string directory, std::function<std::vector<job_status>()> status)
-      : directory_(std::move(directory)), status_(std::move(status)), started_(system_clock().now()) {}
+  service(std::string directory, served_jobs jobs)
+      : directory_(std::move(directory)), jobs_(std::move(jobs)), started_(system_clock().now()) {}
 
   ~service() override {
     server_.reset();
@@ -57,6 +57,10 @@ class service final : public health_service {
     o.tls_key = c.tls_key;
     tls_ = !c.tls_cert.empty();
     o.answer = [this](health_route r) { return answer(r); };
+    if (jobs_.release)
+      o.order = [this](health_route r, const parked_place& place) {
+        return release(r == health_route::parked_skip ? unpark::skip : unpark::retry, place);
+      };
     WEIR_ASSIGN(auto server, http_server::start(std::move(o)));
     std::lock_guard guard(lock_);
     server_ = std::move(server);
@@ -86,22 +90,50 @@ class service final : public health_service {
       case health_route::live:
         return {200, json, "{\"status\":\"alive\"}\n"};
       case health_route::ready: {
-        auto jobs = status_();
+        auto jobs = jobs_.status();
         return {is_ready(jobs) ? 200u : 503u, json, ready_json(jobs)};
       }
       case health_route::metrics: {
         auto process = process_now();
         process.started = started_;
-        return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(status_(), process, counts(), WEIR_VERSION)};
+        return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(jobs_.status(), process, counts(), WEIR_VERSION)};
       }
       case health_route::status: {
-        status_snapshot now{status_(), system_clock().monotonic()};
+        status_snapshot now{jobs_.status(), system_clock().monotonic()};
         std::lock_guard guard(lock_);
         const auto* before = newer_ && now.monotonic - newer_->monotonic >= least_apart ? &*newer_ : older_ ? &*older_ : nullptr;
         return {200, json, status_json(now, before, system_clock().now(), ::getpid(), WEIR_VERSION)};
       }
+      case health_route::parked_retry:
+      case health_route::parked_skip:
+        break; // Orders take the other way.
     }
     return {404, json, "{}\n"};
+  }
+
+  /// The parked key as status shows it; none: it is not parked.
+  [[nodiscard]] std::optional<parked_key> parked(const parked_place& place) const {
+    for (auto& job : jobs_.status())
+      for (auto& key : job.parked)
+        if (key.service == place.service && key.encoded_key == place.encoded_key)
+          return std::move(key);
+    return std::nullopt;
+  }
+
+  http_answer release(unpark how, const parked_place& place) const {
+    static const std::string plain = "text/plain; charset=utf-8";
+    if (jobs_.release(place.service, place.encoded_key, how))
+      return {200, "application/json", released_json(place, how)};
+    // Not parked, or nobody said so in time: status knows which.
+    if (auto still = parked(place))
+      return {503, plain,
+              "service '" + place.service +
+                  "' did not answer: it is restarting or stopped, or a handler keeps its task busy. Key " + still->key +
+                  " is still parked; an order on its way may release it later\n"};
+    for (const auto& job : jobs_.status())
+      if (job.job == place.service)
+        return {404, plain, "this key of service '" + place.service + "' is not parked\n"};
+    return {404, plain, "no service '" + place.service + "' runs here\n"};
   }
 
   http_counts counts() {
@@ -110,7 +142,7 @@ class service final : public health_service {
   }
 
   std::string directory_;
-  std::function<std::vector<job_status>()> status_;
+  served_jobs jobs_;
   timestamp started_;
   bool tls_ = false;
   std::mutex lock_;
@@ -143,11 +175,11 @@ result<health_place> find_health(const std::string& store_directory) {
 }
 
 result<std::unique_ptr<health_service>> start_health(const health_config& c, const std::string& store_directory,
-                                                     std::function<std::vector<job_status>()> status) {
+                                                     served_jobs jobs) {
   if (!c.enabled)
     return std::unique_ptr<health_service>();
   WEIR_ASSIGN(auto at, parse_listen_address(c.listen.empty() ? default_health_address : c.listen));
-  auto made = std::make_unique<service>(store_directory, std::move(status));
+  auto made = std::make_unique<service>(store_directory, std::move(jobs));
   logger log;
   auto opened = made->open(c, at);
   if (!opened && c.listen.empty() && opened.err().code != errc::invalid_config) {

@@ -7,6 +7,7 @@
 #include <boost/beast/ssl.hpp>
 #include <optional>
 #include <weir/config/config.hpp>
+#include "services/weir/health/http_rules.hpp"
 
 namespace weir {
 namespace {
@@ -28,8 +29,12 @@ class exchange {
   template <class... Args>
   exchange(asio::io_context& io, Args&&... args) : stream_(io, std::forward<Args>(args)...) {}
 
-  result<http_reply> run(asio::io_context& io, const http_request& r, const tcp::endpoint& to) {
-    request_ = {http::verb::get, r.path, 11};
+  result<http_reply> run(asio::io_context& io, http::verb method, const http_request& r, const tcp::endpoint& to) {
+    request_ = {method, r.path, 11};
+    if (method == http::verb::post) {
+      request_.set(beast::string_view(order_header.data(), order_header.size()), "1");
+      request_.content_length(0);
+    }
     request_.set(http::field::host, r.address);
     request_.set(http::field::connection, "close");
     if (!r.token.empty())
@@ -90,9 +95,7 @@ result<> trust(asio::ssl::context& tls, const std::string& file) {
   return success();
 }
 
-} // namespace
-
-result<http_reply> http_get(const http_request& r) {
+result<http_reply> send(http::verb method, const http_request& r) {
   WEIR_ASSIGN(auto at, parse_listen_address(r.address));
   error_code e;
   auto ip = asio::ip::make_address(at.host, e);
@@ -102,10 +105,16 @@ result<http_reply> http_get(const http_request& r) {
   tcp::endpoint to(ip, at.port);
   asio::io_context io{1};
   if (r.certificate.empty())
-    return exchange<plain_stream>(io).run(io, r, to);
+    return exchange<plain_stream>(io).run(io, method, r, to);
   asio::ssl::context tls(asio::ssl::context::tls_client);
   WEIR_TRY(trust(tls, r.certificate));
-  return exchange<tls_stream>(io, tls).run(io, r, to);
+  return exchange<tls_stream>(io, tls).run(io, method, r, to);
 }
+
+} // namespace
+
+result<http_reply> http_get(const http_request& r) { return send(http::verb::get, r); }
+
+result<http_reply> http_post(const http_request& r) { return send(http::verb::post, r); }
 
 } // namespace weir

@@ -21,5 +21,7 @@ struct http_reply {
 /// GET over a connection of its own. Errors: unavailable (nobody listens, no answer in time, another certificate),
 /// invalid_argument (the address), invalid_config (the certificate's file). The token appears in none. Blocks.
 result<http_reply> http_get(const http_request& r);
+/// The same as an order: POST without a body, with the header of orders. After an error it may have been carried out.
+result<http_reply> http_post(const http_request& r);
 
 } // namespace weir

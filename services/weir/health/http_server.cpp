@@ -1,8 +1,10 @@
 #include "services/weir/health/http_server.hpp"
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
@@ -10,6 +12,8 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <variant>
+#include "services/weir/health/server_certificate.hpp"
 
 namespace weir {
 namespace {
@@ -31,6 +35,8 @@ class session;
 struct server_core {
   http_server_options options;
   asio::io_context io{1};
+  asio::thread_pool orders{1};
+  std::size_t waiting_orders = 0;
   std::optional<asio::ssl::context> tls;
   /// The one that is quiet for longest first.
   std::list<std::shared_ptr<session>> sessions;
@@ -50,7 +56,7 @@ struct server_core {
 using request_parser = http::request_parser<http::empty_body>;
 using response = http::response<http::string_body>;
 
-response make_response(unsigned version, http_answer a, bool head) {
+response make_response(unsigned version, http_answer a, bool head, bool for_order) {
   response out{static_cast<http::status>(a.code), version};
   out.set(http::field::server, "weir");
   out.set(http::field::content_type, a.type);
@@ -59,7 +65,7 @@ response make_response(unsigned version, http_answer a, bool head) {
   if (a.code == 401)
     out.set(http::field::www_authenticate, "Bearer");
   if (a.code == 405)
-    out.set(http::field::allow, "GET, HEAD");
+    out.set(http::field::allow, for_order ? "POST" : "GET, HEAD");
   auto size = a.body.size();
   if (!head)
     out.body() = std::move(a.body);
@@ -81,24 +87,48 @@ unsigned refusal(const request_parser& parser, const http_server_options& o) {
   if (!o.token.empty() &&
       (r.count(http::field::authorization) != 1 || !token_matches(view(r[http::field::authorization]), o.token)))
     return 401;
-  if (r.method() != http::verb::get && r.method() != http::verb::head)
+  auto route = route_of(view(r.target()));
+  auto for_order = route && is_order(*route) && o.order;
+  if (for_order ? r.method() != http::verb::post : r.method() != http::verb::get && r.method() != http::verb::head)
     return 405;
   if (parser.chunked() || parser.content_length().value_or(0) > 0)
     return 413;
   return 0;
 }
 
-http_answer answer_to(const request_parser& parser, const http_server_options& o) {
-  if (auto code = refusal(parser, o); code != 0)
-    return {code, "text/plain; charset=utf-8", std::string(http::obsolete_reason(static_cast<http::status>(code))) + "\n"};
-  auto route = route_of(view(parser.get().target()));
-  if (!route)
-    return {404, "text/plain; charset=utf-8", "Not Found; there are /health/live, /health/ready, /metrics and /api/v1/status\n"};
+http_answer sentence(unsigned code, std::string text) { return {code, "text/plain; charset=utf-8", std::move(text) + "\n"}; }
+
+template <class F>
+http_answer guarded(const F& f) {
   try {
-    return o.answer(*route);
+    return f();
   } catch (const std::exception&) {
-    return {500, "text/plain; charset=utf-8", "Internal Server Error\n"};
+    return sentence(500, "Internal Server Error");
   }
+}
+
+/// An order that may be carried out.
+struct good_order {
+  health_route route;
+  parked_place place;
+};
+
+std::variant<http_answer, good_order> decide(const request_parser& parser, const http_server_options& o) {
+  if (auto code = refusal(parser, o); code != 0)
+    return sentence(code, std::string(http::obsolete_reason(static_cast<http::status>(code))));
+  const auto& r = parser.get();
+  auto route = route_of(view(r.target()));
+  if (!route || (is_order(*route) && !o.order))
+    return sentence(404, "Not Found; there are /health/live, /health/ready, /metrics and /api/v1/status");
+  if (!is_order(*route))
+    return guarded([&] { return o.answer(*route); });
+  beast::string_view header(order_header.data(), order_header.size());
+  if (r.count(header) != 1 || view(r[header]) != "1")
+    return sentence(403, "Forbidden: what changes something needs the header " + std::string(order_header) + ": 1");
+  auto place = parked_place_of(view(r.target()));
+  if (!place)
+    return sentence(400, "Bad Request: the query must be service=NAME&key=ID, the id as /api/v1/status tells it");
+  return good_order{*route, std::move(*place)};
 }
 
 /// One connection, whichever way it is encrypted. Deadlines are those of the stream: a step that takes too long ends it.
@@ -159,15 +189,36 @@ class session : public std::enable_shared_from_this<session> {
     if (e) // A time-out between two requests is how every connection ends at last.
       return first_ || e != beast::error::timeout ? drop() : close();
     const auto& r = parser_->get();
-    auto a = answer_to(*parser_, core_.options);
+    auto decided = decide(*parser_, core_.options);
+    if (auto* wanted = std::get_if<good_order>(&decided))
+      return carry_out(std::move(*wanted));
+    auto& a = std::get<http_answer>(decided);
     // What follows a refused request, a body above all, is not read.
     auto keep = r.keep_alive() && a.code != 400 && a.code != 405 && a.code != 413 && a.code != 431;
     reply(std::move(a), r.version(), r.method() == http::verb::head, keep);
   }
 
+  /// On the thread of orders; the answer is sent on ours. Nothing is read of the connection until then.
+  void carry_out(good_order what) {
+    const auto version = parser_->get().version();
+    const auto keep = parser_->get().keep_alive();
+    if (core_.waiting_orders >= http_limits::waiting_orders)
+      return reply(sentence(503, "Service Unavailable: other orders are still being carried out"), version, false, keep);
+    ++core_.waiting_orders;
+    touch();
+    asio::post(core_.orders, [self = shared_from_this(), &core = core_, what = std::move(what), version, keep]() mutable {
+      auto a = guarded([&] { return core.options.order(what.route, what.place); });
+      asio::post(core.io, [self = std::move(self), a = std::move(a), version, keep]() mutable {
+        --self->core_.waiting_orders;
+        self->reply(std::move(a), version, false, keep);
+      });
+    });
+  }
+
   void reply(http_answer a, unsigned version, bool head, bool keep) {
     core_.answered(a.code);
-    response_ = make_response(version, std::move(a), head);
+    auto route = parser_ ? route_of(view(parser_->get().target())) : std::nullopt;
+    response_ = make_response(version, std::move(a), head, route && is_order(*route) && core_.options.order);
     response_->keep_alive(keep);
     serializer_.emplace(*response_);
     serializer_->split(false);
@@ -259,23 +310,6 @@ class session_on : public session {
   std::size_t wasted_ = 0;
 };
 
-result<> load_certificate(asio::ssl::context& tls, const http_server_options& o) {
-  error_code e;
-  tls.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 | asio::ssl::context::no_sslv3 |
-                  asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1 | asio::ssl::context::single_dh_use);
-  // A key with a password would ask for it on the terminal.
-  tls.set_password_callback([](std::size_t, asio::ssl::context::password_purpose) { return std::string(); }, e);
-  tls.use_certificate_chain_file(o.tls_cert, e);
-  if (e)
-    return error{errc::invalid_config, "/health/tls.cert: " + o.tls_cert + ": " + e.message()};
-  tls.use_private_key_file(o.tls_key, asio::ssl::context::pem, e);
-  if (e)
-    return error{errc::invalid_config, "/health/tls.key: " + o.tls_key + ": " + e.message()};
-  if (::SSL_CTX_check_private_key(tls.native_handle()) != 1)
-    return error{errc::invalid_config, "/health/tls.key: " + o.tls_key + ": is not the key of tls.cert"};
-  return success();
-}
-
 class beast_server final : public http_server {
  public:
   explicit beast_server(http_server_options o) { core_.options = std::move(o); }
@@ -284,6 +318,9 @@ class beast_server final : public http_server {
     core_.io.stop();
     if (thread_.joinable())
       thread_.join();
+    // One that runs is waited for; those behind it are not begun.
+    core_.orders.stop();
+    core_.orders.join();
     // Handlers hold sessions, which refer to the core: they go before it, without being called.
     core_.sessions.clear();
   }
@@ -292,7 +329,7 @@ class beast_server final : public http_server {
     const auto& o = core_.options;
     if (!o.tls_cert.empty()) {
       core_.tls.emplace(asio::ssl::context::tls_server);
-      WEIR_TRY(load_certificate(*core_.tls, o));
+      WEIR_TRY(load_certificate(*core_.tls, o.tls_cert, o.tls_key));
     }
     error_code e;
     tcp::endpoint at(asio::ip::make_address(o.host, e), o.port);

@@ -30,6 +30,8 @@ void add_service(metric_samples& out, const job_status& s) {
   if (s.lag >= 0)
     out.add(metric::service_lag, {s.job}, static_cast<double>(s.lag));
   add_known(out, metric::service_watermark, {s.job}, s.watermark);
+  out.add(metric::service_parked_keys, {s.job}, static_cast<double>(s.parked.size()));
+  out.add(metric::service_parked_events, {s.job}, static_cast<double>(parked_events(s)));
 }
 
 void add_operators(metric_samples& out, const job_status& s) {
@@ -41,6 +43,7 @@ void add_operators(metric_samples& out, const job_status& s) {
     out.add(metric::operator_blocked, {s.job, o.name}, seconds(o.blocked));
     out.add(metric::operator_blocked_tasks, {s.job, o.name}, o.blocked_tasks);
     add_known(out, metric::operator_watermark, {s.job, o.name}, o.watermark);
+    out.add(metric::operator_stuck, {s.job, o.name}, o.stuck.empty() ? 0 : 1);
   }
 }
 
@@ -92,6 +95,20 @@ void add_durability(metric_samples& out, const job_status& s) {
 
 bool is_healthy(job_phase phase) {
   return phase == job_phase::running || phase == job_phase::ended || phase == job_phase::stopped;
+}
+
+std::uint64_t parked_events(const job_status& s) {
+  std::uint64_t all = 0;
+  for (const auto& key : s.parked)
+    all += key.waiting;
+  return all;
+}
+
+std::size_t stuck_handlers(const job_status& s) {
+  std::size_t all = 0;
+  for (const auto& o : s.operators)
+    all += o.stuck.empty() ? 0 : 1;
+  return all;
 }
 
 process_figures process_now() {

@@ -24,4 +24,9 @@ struct process_figures {
 /// Running, or ended as it should: everything else needs somebody to look, or time.
 [[nodiscard]] bool is_healthy(job_phase phase);
 
+/// Events that wait behind parked keys, the failed ones among them.
+[[nodiscard]] std::uint64_t parked_events(const job_status& s);
+/// Operators with a task that is in one handler for over a second.
+[[nodiscard]] std::size_t stuck_handlers(const job_status& s);
+
 } // namespace weir

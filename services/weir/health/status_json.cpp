@@ -1,6 +1,7 @@
 #include "services/weir/health/status_json.hpp"
 #include <algorithm>
 #include <boost/json.hpp>
+#include <weir/core/log_line.hpp>
 #include <weir/record/time_text.hpp>
 #include "services/weir/health/metrics_text.hpp"
 #include "services/weir/progress.hpp"
@@ -12,6 +13,14 @@ namespace json = boost::json;
 
 json::value time_or_null(const std::optional<timestamp>& t) {
   return t ? json::value(json::string(to_string(*t))) : json::value(nullptr);
+}
+
+/// What users' records and code brought along may be any bytes of any length; JSON is UTF-8.
+json::value words(std::string_view text) {
+  constexpr std::size_t most = 2000;
+  std::string quoted;
+  append_json_string(quoted, text.substr(0, most));
+  return json::parse(quoted);
 }
 
 double seconds(duration d) { return static_cast<double>(d.count()) / 1e6; }
@@ -70,7 +79,8 @@ json::array operators_of(const job_status& s, const job_status* before, const ra
                                {"back_pressure", rate.share(o.blocked, was ? &was->blocked : nullptr, o.tasks)},
                                {"blocked_tasks", o.blocked_tasks},
                                {"watermark", time_or_null(o.watermark)},
-                               {"held_back_by", held}});
+                               {"held_back_by", held},
+                               {"stuck", o.stuck.empty() ? json::value(nullptr) : words(o.stuck)}});
   }
   return out;
 }
@@ -133,6 +143,24 @@ json::value publisher_of(const publisher_status& p) {
                       {"waiting_bytes", p.waiting_bytes}};
 }
 
+json::array parked_keys_of(const job_status& s) {
+  std::vector<const parked_key*> oldest_first;
+  for (const auto& key : s.parked)
+    oldest_first.push_back(&key);
+  std::stable_sort(oldest_first.begin(), oldest_first.end(), [](const auto* a, const auto* b) { return a->since < b->since; });
+  oldest_first.resize(std::min(oldest_first.size(), most_parked_keys));
+  json::array out;
+  for (const auto* key : oldest_first)
+    out.push_back(json::object{{"service", key->service},
+                               {"key", words(key->key)},
+                               {"id", to_hex(key->encoded_key)},
+                               {"event", words(key->event)},
+                               {"reason", words(key->reason)},
+                               {"since", to_string(key->since)},
+                               {"waiting", key->waiting}});
+  return out;
+}
+
 /// What a phase needs to be understood: why it waits, what it failed on.
 std::string reason_of(const job_status& s) {
   if (s.phase == job_phase::failed && s.cause)
@@ -159,7 +187,8 @@ json::object service_of(const job_status& s, const job_status* before, const rat
           {"checkpoints", checkpoints_of(s)},
           {"publisher", publisher_of(s.publisher)},
           {"store", json::object{{"bytes", s.store_bytes}, {"unapplied_bytes", s.unapplied_bytes}}},
-          {"parked_keys", json::array{}}};
+          {"parked", json::object{{"keys", s.parked.size()}, {"events", parked_events(s)}}},
+          {"parked_keys", parked_keys_of(s)}};
 }
 
 } // namespace
@@ -174,6 +203,7 @@ std::string status_json(const status_snapshot& now, const status_snapshot* befor
                                       {"pid", pid},
                                       {"time", to_string(time)},
                                       {"ready", is_ready(now.jobs)},
+                                      {"degraded", is_degraded(now.jobs)},
                                       {"services", std::move(services)}}) +
          "\n";
 }
@@ -182,11 +212,26 @@ bool is_ready(std::span<const job_status> jobs) {
   return std::all_of(jobs.begin(), jobs.end(), [](const job_status& s) { return is_healthy(s.phase); });
 }
 
+bool is_degraded(std::span<const job_status> jobs) {
+  return std::any_of(jobs.begin(), jobs.end(), [](const job_status& s) { return !s.parked.empty() || stuck_handlers(s) > 0; });
+}
+
 std::string ready_json(std::span<const job_status> jobs) {
   json::array services;
   for (const auto& s : jobs)
-    services.push_back(json::object{{"name", s.job}, {"phase", to_string(s.phase)}, {"reason", reason_of(s)}});
-  return json::serialize(json::object{{"status", is_ready(jobs) ? "ready" : "unhealthy"}, {"services", std::move(services)}}) +
+    services.push_back(json::object{{"name", s.job},
+                                    {"phase", to_string(s.phase)},
+                                    {"reason", reason_of(s)},
+                                    {"parked_keys", s.parked.size()},
+                                    {"stuck_handlers", stuck_handlers(s)}});
+  const char* status = !is_ready(jobs) ? "unhealthy" : is_degraded(jobs) ? "degraded" : "ready";
+  return json::serialize(json::object{{"status", status}, {"services", std::move(services)}}) + "\n";
+}
+
+std::string released_json(const parked_place& place, unpark how) {
+  return json::serialize(json::object{{"service", place.service},
+                                      {"id", to_hex(place.encoded_key)},
+                                      {"released", how == unpark::skip ? "skip" : "retry"}}) +
          "\n";
 }
 
