@@ -79,7 +79,7 @@ struct operator_status {
   unsigned blocked_tasks = 0;         ///< Without credit now.
   std::optional<timestamp> watermark; ///< The lowest of its tasks; none: nothing yet, or at the end of time.
   std::optional<held_by> held;
-  std::string stuck; ///< The handler that one of its tasks has been in for over a second, and how long; empty: none.
+  std::string stuck{}; ///< The handler that one of its tasks has been in for over a second, and how long; empty: none.
 };
 
 struct partition_status {
