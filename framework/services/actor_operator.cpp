@@ -154,13 +154,9 @@ result<> actor_operator::take(service_event& e, const row_meta& meta) {
   c.value = std::move(e.value);
   c.command_id = std::move(e.id);
   c.attempts = 0;
-  c.origin.clear();
-  if (meta.source < runtime().context->source_topics->size())
-    c.origin = (*runtime().context->source_topics)[meta.source];
-  c.origin += '/';
-  c.origin += std::to_string(meta.partition);
-  c.origin += '/';
-  c.origin += std::to_string(meta.offset);
+  static const std::string no_topic;
+  const auto& topics = *runtime().context->source_topics;
+  c.set_origin({meta.source < topics.size() ? &topics[meta.source] : &no_topic, meta.partition, meta.offset});
   return dispatch(heap, c);
 }
 
@@ -208,7 +204,7 @@ result<> actor_operator::fire(std::uint16_t group, timestamp time, std::string_v
     c.command_id.clear();
     c.attempts = 0;
     c.timer = std::move(n);
-    c.origin = name() + "/" + c.timer + "/" + std::to_string(time.us);
+    c.set_origin(name() + "/" + c.timer + "/" + std::to_string(time.us));
     WEIR_TRY(dispatch(heap, c));
   }
   return success();
@@ -290,7 +286,7 @@ const std::string& actor_operator::handler_name(const service_call& c) const {
 
 std::string actor_operator::event_text(const service_call& c) const {
   return c.what == call_kind::timer ? "timer '" + c.timer + "'"
-                                    : definition_->subscriptions[c.subscription].name + " at " + c.origin;
+                                    : definition_->subscriptions[c.subscription].name + " at " + c.origin();
 }
 
 void actor_operator::load(service_call& c) {
@@ -320,18 +316,15 @@ result<> actor_operator::dispatch(std::unique_ptr<service_call>& heap, service_c
   return how == ended::suspended ? suspend(std::move(heap), busy) : failed(c, busy);
 }
 
-result<actor_operator::ended> actor_operator::run(service_call& c, const std::function<std::unique_ptr<running_call>()>& start) {
-  if (host_ != nullptr)
-    host_->handling(&handler_name(c));
+result<actor_operator::ended> actor_operator::threw() {
   try {
-    c.running = start();
+    throw;
   } catch (const state_exception& e) {
     return e.cause;
   } catch (...) {
     failure_ = current_exception_text();
     return ended::failed;
   }
-  return go_on(c);
 }
 
 result<actor_operator::ended> actor_operator::go_on(service_call& c) {
@@ -349,11 +342,8 @@ result<actor_operator::ended> actor_operator::go_on(service_call& c) {
         return ended::suspended;
       c.running->finish();
     }
-  } catch (const state_exception& e) {
-    return e.cause;
   } catch (...) {
-    failure_ = current_exception_text();
-    return ended::failed;
+    return threw();
   }
   if (c.what != call_kind::question)
     WEIR_TRY(commit(c));
@@ -365,9 +355,9 @@ result<> actor_operator::commit(service_call& c) {
   if (c.cleared) {
     WEIR_TRY(state.erase(states_.value, c.group, c.key));
   } else if (c.changed) {
-    std::string bytes;
-    c.state->encode(bytes);
-    WEIR_TRY(state.put(states_.value, c.group, c.key, bytes));
+    encoded_.clear();
+    c.state->encode(encoded_);
+    WEIR_TRY(state.put(states_.value, c.group, c.key, encoded_));
   }
   if (!c.timers.empty())
     WEIR_TRY(set_timers(c));

@@ -73,7 +73,21 @@ class actor_operator final : public typed_operator<service_event>, public servic
   result<progress> run_timers(std::optional<timestamp>& due, timer_service& timers, bool processing);
   result<> fire(std::uint16_t group, timestamp time, std::string_view key, bool processing);
   result<> dispatch(std::unique_ptr<service_call>& heap, service_call& c);
-  result<ended> run(service_call& c, const std::function<std::unique_ptr<running_call>()>& start);
+  template <class Start>
+  result<ended> run(service_call& c, const Start& start) {
+    if (host_ != nullptr)
+      host_->handling(&handler_name(c));
+    try {
+      c.running = start();
+    } catch (...) {
+      if (host_ != nullptr)
+        host_->handling(nullptr); // It is not in there any more.
+      return threw();
+    }
+    return go_on(c);
+  }
+  /// What the exception at hand makes of the call: failed, with `failure_`, or the error of the state.
+  result<ended> threw();
   result<ended> go_on(service_call& c);
   result<> commit(service_call& c);
   result<> set_timers(service_call& c);
@@ -123,6 +137,7 @@ class actor_operator final : public typed_operator<service_event>, public servic
   std::optional<timestamp> due_, processing_due_;
   std::unique_ptr<service_call> scratch_; ///< Of handlers that do not await.
   std::string failure_;                   ///< Why the call at hand failed.
+  std::string encoded_;                   ///< State on its way to the store.
 
   bool loaded_ = false;
   bool started_ = false;

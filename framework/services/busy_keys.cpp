@@ -67,7 +67,7 @@ result<> actor_operator::enqueue(const service_call& c, busy_key& busy) {
   out.u8(queue_version);
   out.u8(static_cast<std::uint8_t>(c.what));
   out.i64(c.time.us);
-  out.string(c.origin);
+  out.string(c.origin());
   if (c.what == call_kind::timer) {
     out.string(c.timer);
   } else {
@@ -101,7 +101,7 @@ result<std::unique_ptr<service_call>> actor_operator::read_queued(const std::str
                                          ", this release reads 1"};
   auto what = in.u8();
   c->time = {in.i64()};
-  c->origin = in.string();
+  c->set_origin(std::string(in.string()));
   if (!in.ok() || what > 1)
     return broken;
   c->what = static_cast<call_kind>(what);

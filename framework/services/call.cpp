@@ -40,5 +40,13 @@ void service_call::begin() {
   refused.reset();
 }
 
+const std::string& service_call::origin() const {
+  if (from_.topic != nullptr) {
+    origin_ = *from_.topic + '/' + std::to_string(from_.partition) + '/' + std::to_string(from_.offset);
+    from_.topic = nullptr;
+  }
+  return origin_;
+}
+
 } // namespace detail
 } // namespace weir

@@ -42,7 +42,6 @@ struct service_call {
   std::uint16_t group = 0;
   std::uint64_t key_hash = 0;
   timestamp time;
-  std::string origin; ///< "topic/partition/offset", or what stands for it; stable over restarts.
   std::uint16_t subscription = 0;
   std::shared_ptr<const void> value;
   std::string command_id; ///< Of a command.
@@ -70,12 +69,31 @@ struct service_call {
   std::optional<ask_error> refused; ///< Why a question gets no answer.
   unsigned attempts = 0;
 
+  /// Where an event was read. The topic lives with the task.
+  struct read_at {
+    const std::string* topic = nullptr; ///< Not null.
+    std::int32_t partition = -1;
+    std::int64_t offset = -1;
+  };
+
   ~service_call() { running.reset(); }
   service_call() = default;
   service_call(const service_call&) = delete;
   service_call& operator=(const service_call&) = delete;
   /// For another run in the same place.
   void begin();
+  /// "topic/partition/offset", or what stands for it; stable over restarts.
+  [[nodiscard]] const std::string& origin() const;
+  void set_origin(std::string text) {
+    from_.topic = nullptr;
+    origin_ = std::move(text);
+  }
+  void set_origin(const read_at& at) { from_ = at; }
+
+ private:
+  // Written out when somebody asks for it: most handlers never do.
+  mutable read_at from_; ///< Topic null: `origin_` is written out.
+  mutable std::string origin_;
 };
 
 /// What contexts reach through a call. Only the owning task's thread.

@@ -48,7 +48,7 @@ class context_base {
   /// Event time of the event, time of the timer, or when the question came.
   [[nodiscard]] timestamp time() const { return call_.time; }
   /// Where it comes from, "topic/partition/offset": the same when it comes again after a restart, so good as an id.
-  [[nodiscard]] const std::string& origin() const { return call_.origin; }
+  [[nodiscard]] const std::string& origin() const { return call_.origin(); }
 
   /// Asks another service (or this one, about another key): `co_await` the result in a handler that returns weir::async<>.
   /// Meanwhile later events of this key wait; other keys, and checkpoints, go on. A handler that a failure interrupts runs
@@ -66,12 +66,15 @@ class context_base {
 template <class Key, class State>
 class keyed_context : public context_base {
  public:
-  keyed_context(service_call& c) : context_base(c) {
-    byte_reader in(c.key);
-    if (!decode_key(in, key_))
-      throw state_exception({errc::store_corrupt, "the key of an event cannot be read"});
+  using context_base::context_base;
+  [[nodiscard]] const Key& key() const {
+    if (!key_) {
+      byte_reader in(call_.key);
+      if (!decode_key(in, key_.emplace()))
+        throw state_exception({errc::store_corrupt, "the key of an event cannot be read"});
+    }
+    return *key_;
   }
-  [[nodiscard]] const Key& key() const { return key_; }
   /// Whether the key has a state yet.
   [[nodiscard]] bool has_state() {
     load();
@@ -89,7 +92,7 @@ class keyed_context : public context_base {
     if (!call_.loaded)
       call_.environment->load(call_);
   }
-  Key key_{};
+  mutable std::optional<Key> key_; ///< Decoded when the handler asks for it.
 };
 
 } // namespace detail

@@ -136,6 +136,8 @@ class event_operator final : public typed_operator<E> {
   }
   result<progress> consume(batch<E>& rows) override {
     events_.clear();
+    events_.values.reserve(rows.size());
+    events_.meta.reserve(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
       service_event e;
       e.subscription = subscription_;

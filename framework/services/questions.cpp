@@ -10,7 +10,7 @@ void actor_operator::ask(service_call& c, ask_message m, const ask_options& opti
   const auto& job = runtime().context->job;
   if (c.id == 0)
     c.id = next_call_++;
-  m.id = job + "/" + c.origin + "#" + std::to_string(c.asks++);
+  m.id = job + "/" + c.origin() + "#" + std::to_string(c.asks++);
   m.chain = c.chain;
   if (c.what != call_kind::question)
     m.chain.push_back({job, c.key});
@@ -54,7 +54,7 @@ result<> actor_operator::asked(std::uint64_t token, ask_message m) {
   c->key_hash = m.key_hash;
   c->group = static_cast<std::uint16_t>(m.key_hash % runtime().context->max_parallelism);
   c->time = runtime().context->time->now();
-  c->origin = std::move(m.id);
+  c->set_origin(std::move(m.id));
   c->chain = std::move(m.chain);
   c->chain.push_back({std::move(m.service), c->key});
   auto& call = *c;
@@ -92,7 +92,7 @@ void actor_operator::send_appends(service_call& c) {
   for (std::size_t i = 0; i < records.size(); ++i) {
     auto& [topic, record] = records[i];
     record.time = c.time;
-    record.headers.emplace_back(command_id_header, c.origin + "/" + std::to_string(i));
+    record.headers.emplace_back(command_id_header, c.origin() + "/" + std::to_string(i));
     host_->append(c.id, topic, std::move(record));
   }
 }
