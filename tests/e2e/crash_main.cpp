@@ -181,12 +181,16 @@ class crash_table {
       // No step of the other connector is on the way.
       // Records that a broker refuses for good have their own test: tests/task/isolation_test.cpp.
       if (!line.starts_with(arguments_.log ? "kafka." : "log.") && !line.starts_with("publisher.refused") &&
-          !line.starts_with("publisher.fate_kept"))
+          !line.starts_with("publisher.fate_kept") && !(scene_.settled && of_one_job(line)))
         names.push_back(line.substr(0, line.find('\t')));
     if (names.empty())
       throw std::runtime_error("weir fail-points prints nothing");
     return names;
   }
+
+  // Fail points count in the process: with several jobs in it nobody knows whose checkpoint is newest and not published, and
+  // an epoch that is too long for memory is order-totals'.
+  static bool of_one_job(const std::string& line) { return line.starts_with("fall_back.") || line.starts_with("stage."); }
 
   // Some steps need more than a run that is killed: a store that refuses, an outcome nobody knows, a bad disk.
   struct scenario {
