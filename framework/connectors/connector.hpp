@@ -71,8 +71,6 @@ class source_connection {
   virtual result<topic_description> describe(const std::string& topic) = 0;
   /// The first offset to read. May block.
   virtual result<std::int64_t> resolve(const std::string& topic, std::int32_t partition, const start_position& from) = 0;
-  /// Where the consumer group stands in the partition; none: it never committed there. May block.
-  virtual result<std::optional<std::int64_t>> committed(const std::string& topic, std::int32_t partition) = 0;
   /// Last stable offset now: a bounded read stops at or past it. May block.
   virtual result<std::int64_t> end_offset(const std::string& topic, std::int32_t partition) = 0;
   /// `wake` is a hint that there may be something to poll; called from a foreign thread, must only send one message.

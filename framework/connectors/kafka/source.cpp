@@ -52,11 +52,6 @@ result<std::int64_t> kafka_source::resolve(const std::string& topic, std::int32_
   return range.low;
 }
 
-result<std::optional<std::int64_t>> kafka_source::committed(const std::string& topic, std::int32_t partition) {
-  WEIR_ASSIGN(auto offset, ask().committed(group_, topic, partition));
-  return offset >= 0 ? std::optional<std::int64_t>(offset) : std::nullopt;
-}
-
 result<std::int64_t> kafka_source::end_offset(const std::string& topic, std::int32_t partition) {
   WEIR_ASSIGN(auto range, ask().offsets(topic, partition));
   return range.high;

@@ -18,7 +18,6 @@ class kafka_source final : public source_connection {
 
   result<topic_description> describe(const std::string& topic) override;
   result<std::int64_t> resolve(const std::string& topic, std::int32_t partition, const start_position& from) override;
-  result<std::optional<std::int64_t>> committed(const std::string& topic, std::int32_t partition) override;
   result<std::int64_t> end_offset(const std::string& topic, std::int32_t partition) override;
   result<std::unique_ptr<partition_reader>> open(const std::string& topic, std::int32_t partition, std::int64_t offset,
                                                  std::function<void()> wake) override;

@@ -129,11 +129,6 @@ class log_source : public source_connection {
     return state.first;
   }
 
-  result<std::optional<std::int64_t>> committed(const std::string& topic, std::int32_t partition) override {
-    WEIR_ASSIGN(auto t, log_->topic(topic));
-    return log_->group_offset(group_, t, partition);
-  }
-
   result<std::int64_t> end_offset(const std::string& topic, std::int32_t partition) override {
     WEIR_ASSIGN(auto t, log_->topic(topic));
     WEIR_ASSIGN(auto state, log_->partition(t, partition));

@@ -103,10 +103,8 @@ TEST_CASE("start positions: earliest, latest, time, group, offsets") {
   CHECK(source->resolve("t", 0, start_timestamp{timestamp::from_ms(401)}).value() == 4);
   CHECK(source->resolve("t", 1, start_timestamp{timestamp::from_ms(0)}).value() == 0);
   CHECK(source->resolve("t", 0, start_group{}).value() == 0);
-  CHECK_FALSE(source->committed("t", 0).value());
   REQUIRE(source->commit_offsets("t", {{0, 3}}));
   CHECK(source->resolve("t", 0, start_group{}).value() == 3);
-  CHECK(source->committed("t", 0).value() == 3);
   CHECK(c->open_source("other", 1, {}).value()->resolve("t", 0, start_group{}).value() == 0);
   CHECK(source->resolve("t", 0, start_offsets{{{0, 2}}}).value() == 2);
   CHECK(source->resolve("t", 1, start_offsets{{{0, 2}}}).value() == 0);
