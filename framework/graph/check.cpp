@@ -33,7 +33,8 @@ class checker {
     auto sinks = 0;
     for (const auto* n : planned_.nodes) {
       sources += n->kind == node_kind::source ? 1 : 0;
-      sinks += n->kind == node_kind::sink ? 1 : 0;
+      // An actor service answers questions: it is of use without a topic to write to.
+      sinks += n->kind == node_kind::sink || n->is_service ? 1 : 0;
       one(*n);
     }
     if (sources == 0)

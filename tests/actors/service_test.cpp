@@ -163,6 +163,24 @@ TEST_CASE("an actor service keeps its state over a stop, whatever its layout, an
   }
 }
 
+TEST_CASE("a service that publishes nothing keeps its state and answers") {
+  world w;
+  w.topic("in");
+  w.put("in", 0, {json("a", 5), json("a", 6)});
+  auto silent = [] {
+    counter c{"counter"};
+    c.on("in", weir::topic<event>{{"main", "in"}}, &event::key,
+         [](const event& e, counter::context& ctx) { ctx.state().sum += e.number; });
+    c.answers(total_of, [](const question&, counter::reader& ctx) { return ctx.state(); });
+    return c;
+  };
+  for (int start = 0; start < 2; ++start) {
+    services s(w, {silent()});
+    REQUIRE(s.until([&] { return sum_of(s, "a") == 11; }));
+    CHECK(s.stop()[0].phase == job_phase::stopped);
+  }
+}
+
 TEST_CASE("asks between services: answered, to nobody, through another, in a circle") {
   world w;
   w.topic("in");
