@@ -179,7 +179,8 @@ TEST_CASE("one record above the topic's limit is named, and the rest can be publ
   INFO(report.cause.message);
   REQUIRE(report.outcome == publish_outcome::done);
   partition_scan scan(*w.main, small, 0, 0);
-  REQUIRE(scan.until_end());
+  // librdkafka 2.0.2 may take 30 s over a refused batch, and the end is behind that transaction.
+  REQUIRE(scan.until_end(90s));
   CHECK(scan.records.size() == 49);
 }
 
@@ -250,7 +251,7 @@ TEST_CASE("records above a limit that was lowered after they were accepted are a
   REQUIRE(got.last.outcome == publish_outcome::done);
   CHECK(got.named == std::vector<std::size_t>{7, 8, 41});
   partition_scan scan(*w.main, topic, 0, 0);
-  REQUIRE(scan.until_end());
+  REQUIRE(scan.until_end(90s));
   CHECK(scan.records.size() == 57);
 }
 
