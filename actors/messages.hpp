@@ -45,6 +45,10 @@ struct credit {
 struct run {};
 /// A hint that there may be something to do: from librdkafka, the log, a producer, a timer.
 struct wake {};
+/// The time that a task waits for has come; from a task to itself. One that is not waited for any more is stale.
+struct due {
+  timestamp at;
+};
 /// Inject a barrier, to readers.
 struct barrier {
   std::uint64_t checkpoint;
@@ -173,6 +177,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::frames)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::credit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::run)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::wake)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::barrier)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::acknowledge)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::decline)

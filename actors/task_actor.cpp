@@ -101,7 +101,7 @@ void task_state_of_actor::schedule_timer() {
     return;
   timer = **next;
   auto wait = std::max(**next - system_clock().now(), duration{std::chrono::milliseconds(1)});
-  self->delayed_send(self, wait, msg::wake{});
+  self->delayed_send(self, wait, msg::due{*timer});
 }
 
 caf::behavior task_actor(caf::stateful_actor<task_state_of_actor>* self, task_options options) {
@@ -122,14 +122,6 @@ caf::behavior task_actor(caf::stateful_actor<task_state_of_actor>* self, task_op
         auto& s = self->state;
         if (!s.core)
           return;
-        auto now = system_clock().now();
-        if (s.timer && *s.timer <= now) {
-          s.timer.reset();
-          s.core->on_time(now);
-          s.options.shared->activity.store(true, std::memory_order_relaxed);
-        } else {
-          s.timer.reset(); // Woken early or for something else: schedule anew below.
-        }
         if (auto* direct = dynamic_cast<direct_sink*>(s.core->sink())) {
           if (auto r = direct->retry(); !r)
             return s.fail(r.err());
@@ -139,6 +131,18 @@ caf::behavior task_actor(caf::stateful_actor<task_state_of_actor>* self, task_op
             return s.fail(r.err());
         }
         s.pump();
+      },
+      [self](const msg::due& m) {
+        auto& s = self->state;
+        // Replaced by an earlier time, or heard before: only the newest counts, else each would schedule one more.
+        if (!s.core || s.timer != m.at)
+          return;
+        s.timer.reset();
+        if (auto now = system_clock().now(); m.at <= now) {
+          s.core->on_time(now);
+          s.options.shared->activity.store(true, std::memory_order_relaxed);
+        }
+        s.pump(); // Schedules anew, also when the wall clock is behind the delay.
       },
       [self](msg::ask& m) {
         auto promise = self->make_response_promise<msg::ask_reply>();

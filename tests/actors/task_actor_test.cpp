@@ -1,0 +1,126 @@
+#include <caf/scheduler/test_coordinator.hpp>
+#include <weir/services/actor_service.hpp>
+#include "actors/task_actor.hpp"
+#include "tests/actors/job_world.hpp"
+#include "tests/catch.hpp"
+#include "tests/state/map_base.hpp"
+
+using namespace std::chrono_literals;
+namespace msg = weir::msg;
+
+// The actor of an actor service's task under a scheduler that the test turns by hand.
+
+namespace task_actor_test {
+
+struct entry {
+  std::int64_t number = 0;
+};
+BOOST_DESCRIBE_STRUCT(entry, (), (number))
+
+using summing = weir::actor_service<std::string, entry>;
+const weir::request<std::string, entry, entry> sum_of{"sums", "sum"};
+
+/// Sums per key; a negative number sets a timer in an hour.
+summing make_summing() {
+  summing s{"sums"};
+  s.on("in", weir::topic<entry>{{"main", "in"}}, [](const entry& e, summing::context& ctx) {
+    ctx.state().number += e.number;
+    if (e.number < 0)
+      ctx.set_timer("late", 1h);
+  });
+  s.on_timer([](const std::string&, summing::context&) {});
+  s.answers(sum_of, [](const entry&, summing::reader& ctx) { return ctx.state(); });
+  return s;
+}
+
+struct by_hand : caf::actor_system_config {
+  by_hand() { set("scheduler.policy", caf::atom("testing")); }
+};
+
+/// The task, one input channel (1), and the test in the place of all others.
+struct fixture {
+  by_hand config;
+  caf::actor_system system{config};
+  caf::scheduler::test_coordinator& scheduler = dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
+  caf::scoped_actor self{system};
+  map_base base;
+  weir::job_plan plan = job_test::must(make_summing().plan());
+  std::shared_ptr<weir::job_shared> shared = std::make_shared<weir::job_shared>();
+  std::vector<std::string> topics{"in"};
+  caf::actor task;
+
+  fixture() {
+    if (!std::getenv("WEIR_TEST_LOG"))
+      weir::configure_logging(weir::log_level::off, weir::log_format::text);
+    std::size_t vertex = 0;
+    while (!plan.vertices[vertex].is_service)
+      ++vertex;
+    shared->lay_out(plan, std::vector<std::size_t>(plan.vertices.size(), 1));
+    weir::task_options o;
+    o.who = {"sums", 0};
+    o.shared = shared;
+    o.supervisor = o.coordinator = o.store = caf::actor_cast<caf::actor>(self);
+    o.transport = &weir::memory_transport();
+    o.meter = shared->meter(vertex, 0);
+    o.directory = std::make_shared<weir::service_directory>();
+    task = system.spawn(weir::task_actor, o);
+    auto p = std::make_shared<weir::task_core::parts>();
+    p->who = o.who;
+    p->inputs = {{1, 0}};
+    p->output = std::make_unique<weir::output_router>([](const weir::out_channel&, std::vector<weir::frame>) {});
+    weir::task_state_options s;
+    s.last_key_group = 127;
+    p->state = weir::make_task_state(s, base.reader());
+    p->operators = plan.vertices[vertex].make_chain();
+    p->context.job = "sums";
+    p->context.last_key_group = 127;
+    p->context.time = &weir::system_clock();
+    p->context.source_topics = &topics;
+    std::map<std::uint32_t, weir::upstream> inputs;
+    inputs[1] = {caf::actor_cast<caf::actor>(self), nullptr};
+    self->send(task, msg::install_task{std::move(p), {}, 0, std::move(inputs),
+                                       std::make_shared<std::vector<weir::command_appender::target>>()});
+    scheduler.run();
+  }
+  ~fixture() {
+    self->send_exit(task, caf::exit_reason::user_shutdown);
+    scheduler.run();
+  }
+
+  void send_events(int events, std::int64_t number) {
+    auto rows = std::make_unique<weir::batch<weir::service_event>>();
+    for (int i = 0; i < events; ++i) {
+      weir::service_event e;
+      e.key = weir::encoded_key(std::string("a"));
+      e.value = std::make_shared<const entry>(entry{number});
+      weir::row_meta m;
+      m.key_hash = weir::hash_bytes(e.key);
+      rows->push(std::move(e), m);
+    }
+    std::vector<weir::frame> frames;
+    frames.emplace_back(weir::data_frame{std::move(rows)});
+    self->send(task, msg::frames{1, weir::memory_transport().wrap(std::move(frames), nullptr)});
+  }
+  /// Delayed messages that wait for their time.
+  [[nodiscard]] std::size_t timers() { return scheduler.clock().schedule().size(); }
+};
+
+} // namespace task_actor_test
+using namespace task_actor_test;
+
+TEST_CASE("hints that there may be something to do do not multiply a task's timers") {
+  fixture f;
+  f.send_events(1, -1);
+  f.scheduler.run();
+  const auto timers = f.timers();
+  CHECK(timers >= 1);
+  for (int i = 0; i < 10; ++i) {
+    f.self->send(f.task, msg::wake{});
+    f.scheduler.run();
+  }
+  CHECK(f.timers() == timers);
+  // One whose time the wall clock has not reached is scheduled again, once.
+  f.scheduler.trigger_timeouts();
+  f.scheduler.run();
+  CHECK(f.timers() == 1);
+}
