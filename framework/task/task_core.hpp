@@ -62,6 +62,10 @@ class task_core {
     service_host* services = nullptr; ///< Of an actor service's task.
   };
   explicit task_core(parts p);
+  /// The chain goes first: its operators may still use their context (stop handlers log).
+  ~task_core() { parts_.operators.reset(); }
+  task_core(const task_core&) = delete;
+  task_core& operator=(const task_core&) = delete;
 
   /// Opens the chain; with `saved` restores it. `restored_checkpoint` is the one restored from, 0 for none.
   result<> open(const std::optional<task_snapshot>& saved, std::uint64_t restored_checkpoint);
