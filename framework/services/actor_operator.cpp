@@ -79,10 +79,12 @@ result<progress> actor_operator::processing_time(timestamp now) {
 }
 
 result<std::optional<timestamp>> actor_operator::next_processing_time() {
-  if (!loaded_ || replays_ > 0)
+  // At the limit of awaiting handlers no key can begin: an answer goes on with them.
+  const auto may_begin = awaiting_.size() < definition_->awaiting_limit;
+  if (!loaded_ || (replays_ > 0 && may_begin))
     return std::optional(runtime().context->time->now());
   WEIR_ASSIGN(auto first, processing_timers_.first());
-  if (retries_ > 0)
+  if (retries_ > 0 && may_begin)
     for (const auto& [key, busy] : busy_)
       if (busy.phase == key_phase::retrying && (!first || busy.until < *first))
         first = busy.until;

@@ -58,6 +58,30 @@ std::string number(std::int64_t n) { return R"({"sum":)" + std::to_string(n) + "
 
 } // namespace
 
+TEST_CASE("at the limit of awaiting handlers the task wants no time and begins nothing; an answer begins the next") {
+  auto s = make_steps();
+  std::vector<std::string> staged;
+  {
+    service_task t(plan_of(s));
+    t.give(events({{"a", {1, true}}, {"b", {2, true}}, {"c", {3, true}}}));
+    t.work();
+    REQUIRE(t.services.asks.size() == 3);
+    t.barrier(1);
+    staged = t.host.deltas;
+  }
+  s.awaiting_handlers(1);
+  service_task t(plan_of(s), 1 << 20, staged);
+  CHECK(t.elapse(1ms));
+  CHECK(t.services.asks.size() == 1);
+  CHECK_FALSE(t.elapse(1h));
+  t.answer(answered());
+  CHECK(t.services.asks.size() == 1);
+  t.answer(answered());
+  t.answer(answered());
+  CHECK(t.published.size() == 3);
+  CHECK(t.services.asks.empty());
+}
+
 TEST_CASE("a stop handler's logger still carries the names of its task") {
   static std::string last;
   auto s = make_steps();
