@@ -108,6 +108,10 @@ result<progress> actor_operator::resume() {
   WEIR_TRY(ensure_loaded());
   if (replays_ > 0 || retries_ > 0)
     WEIR_TRY(run_due(runtime().context->time->now()));
+  if (replays_ > 0 && awaiting_.size() < definition_->awaiting_limit) {
+    WEIR_TRY(pass_on()); // They wait for credit, and rows behind them.
+    return progress::blocked;
+  }
   WEIR_ASSIGN(auto rows, run_rows());
   if (rows == progress::blocked)
     return rows;
@@ -125,6 +129,9 @@ result<progress> actor_operator::resume() {
 }
 
 result<progress> actor_operator::run_rows() {
+  // Calls from beside the channels come here without credit, too.
+  if (next_ < waiting_.size() && !runtime().has_credit())
+    return progress::blocked;
   while (next_ < waiting_.size()) {
     if (awaiting_.size() >= definition_->awaiting_limit)
       return progress::blocked;
@@ -167,6 +174,11 @@ result<> actor_operator::take(service_event& e, const row_meta& meta) {
 result<progress> actor_operator::run_timers(std::optional<timestamp>& due, timer_service& timers, bool processing) {
   if (!due)
     return progress::done;
+  if (awaiting_.size() >= definition_->awaiting_limit || !runtime().has_credit()) {
+    WEIR_ASSIGN(auto first, timers.first());
+    if (first && *first <= *due)
+      return progress::blocked;
+  }
   WEIR_ASSIGN(auto all, timers.fire(*due, [&](std::uint16_t group, timestamp time, std::string_view key) -> result<bool> {
     WEIR_TRY(fire(group, time, key, processing));
     if (rows_waiting_ >= runtime().limits.rows || !runtime().has_credit())

@@ -189,6 +189,11 @@ result<> actor_operator::failed(service_call& c, busy_keys::iterator at) {
 
 result<> actor_operator::drain(busy_keys::iterator at) {
   while (!at->second.queue.empty()) {
+    if (!runtime().has_credit()) {
+      at->second.phase = key_phase::replay; // Goes on when there is credit.
+      ++replays_;
+      return success();
+    }
     WEIR_ASSIGN(auto c, read_queued(at->first, at->second));
     c->begin();
     auto before = false;
@@ -205,6 +210,8 @@ result<> actor_operator::drain(busy_keys::iterator at) {
         return failed(*c, at);
     }
     WEIR_TRY(drop_first(at->first, at->second));
+    if (rows_waiting_ >= runtime().limits.rows)
+      WEIR_TRY(pass_on());
   }
   busy_.erase(at);
   return success();

@@ -58,6 +58,69 @@ std::string number(std::int64_t n) { return R"({"sum":)" + std::to_string(n) + "
 
 } // namespace
 
+TEST_CASE("an answer lets its key's events go on only as far as there is credit, and the rest when it comes back") {
+  service_task t(plan_of(make_steps()), 1);
+  t.give(events({{"a", {1, true}}, {"b", {2}}, {"a", {3}}, {"a", {4}}, {"a", {5}}}));
+  t.work();
+  CHECK(t.published == std::vector<std::string>{number(2)}); // What was free is used up.
+  t.give(events({{"c", {6}}}));
+  t.answer(answered());
+  CHECK(t.published == std::vector<std::string>{number(2), number(1)});
+  // A question finds no credit either, and is no reason to go on.
+  t.call([](service_port& p) { return p.asked(1, make_ask(sum_of, std::string("a"), step{}, false)); });
+  REQUIRE(t.services.replies.size() == 1);
+  CHECK(read_answer<taken>(t.services.replies[0].second)->sum == 1);
+  CHECK(t.published.size() == 2);
+  t.core->add_credit(0, 1 << 20);
+  t.work();
+  CHECK(t.published == std::vector<std::string>{number(2), number(1), number(3), number(4), number(5), number(6)});
+}
+
+TEST_CASE("events behind a key that wait for credit go on with it, not by the clock") {
+  service_task t(plan_of(make_steps()), 1);
+  t.give(events({{"a", {1, true}}, {"b", {2}}, {"a", {3}}, {"a", {4}}}));
+  t.work();
+  t.answer(answered());
+  CHECK(t.published.size() == 2);
+  CHECK_FALSE(t.elapse(1h));
+  t.core->add_credit(0, 1 << 20);
+  t.work();
+  CHECK(t.published.size() == 4);
+}
+
+TEST_CASE("the input is not over before what waited behind a key for credit is handled") {
+  service_task t(plan_of(make_steps()), 1);
+  t.give(events({{"a", {1, true}}, {"b", {2}}, {"a", {3}}, {"a", {4}}}));
+  t.work();
+  t.end();
+  CHECK(t.host.ended == 0);
+  t.answer(answered());
+  CHECK(t.host.ended == 0);
+  CHECK(t.published.size() == 2);
+  t.core->add_credit(0, 1 << 20);
+  t.work();
+  CHECK(t.published == std::vector<std::string>{number(2), number(1), number(3), number(4)});
+  CHECK(t.host.ended == 1);
+}
+
+TEST_CASE("rows that wait for credit do not go on by a call from beside the channels") {
+  service_task t(plan_of(make_steps()), 1);
+  auto many = std::make_unique<batch<service_event>>();
+  for (int i = 0; i < 3000; ++i)
+    add_event(*many, 0, "k" + std::to_string(i), step{i});
+  t.give(std::move(many));
+  t.work();
+  const auto before = t.published.size();
+  REQUIRE(before < 3000);
+  for (std::uint64_t i = 0; i < 10; ++i)
+    t.call([i](service_port& p) { return p.asked(i, make_ask(sum_of, std::string("k0"), step{}, false)); });
+  CHECK(t.services.replies.size() == 10);
+  CHECK(t.published.size() == before);
+  t.core->add_credit(0, 1 << 20);
+  t.work();
+  CHECK(t.published.size() == 3000);
+}
+
 TEST_CASE("at the limit of awaiting handlers the task wants no time and begins nothing; an answer begins the next") {
   auto s = make_steps();
   std::vector<std::string> staged;
@@ -80,6 +143,46 @@ TEST_CASE("at the limit of awaiting handlers the task wants no time and begins n
   t.answer(answered());
   CHECK(t.published.size() == 3);
   CHECK(t.services.asks.empty());
+}
+
+TEST_CASE("timers wait while handlers await at the limit, and do not begin without credit") {
+  steps s{"timed"};
+  auto out = s.publishes("out", topic<taken>{{"main", "out"}});
+  s.on("in", topic<step>{{"main", "in"}}, [=](const step& e, steps::context& ctx) -> async<> {
+    if (e.asks)
+      static_cast<void>(co_await ctx.ask(other, std::string("x"), step{}));
+    else
+      ctx.set_timer("t", 1s);
+    ctx.publish(out, taken{e.number});
+  });
+  s.on_timer([=](const std::string&, steps::context& ctx) -> async<> {
+    static_cast<void>(co_await ctx.ask(other, std::string("x"), step{}));
+    ctx.publish(out, taken{100});
+  });
+  s.awaiting_handlers(1);
+  SECTION("at the limit") {
+    service_task t(plan_of(s));
+    t.give(events({{"a", {1}}, {"b", {2, true}}}));
+    t.work();
+    REQUIRE(t.services.asks.size() == 1);
+    t.elapse(2s);
+    CHECK(t.services.asks.size() == 1);
+    t.answer(answered());
+    CHECK(t.services.asks.size() == 1); // The timer's.
+    t.answer(answered());
+    CHECK(t.published == std::vector<std::string>{number(1), number(2), number(100)});
+  }
+  SECTION("without credit") {
+    service_task t(plan_of(s), 1);
+    t.give(events({{"a", {1}}}));
+    t.work();
+    REQUIRE(t.published.size() == 1);
+    t.elapse(2s);
+    CHECK(t.services.asks.empty());
+    t.core->add_credit(0, 1 << 20);
+    t.work();
+    CHECK(t.services.asks.size() == 1);
+  }
 }
 
 TEST_CASE("a stop handler's logger still carries the names of its task") {
