@@ -349,6 +349,8 @@ result<actor_operator::ended> actor_operator::go_on(service_call& c) {
         host->handling(nullptr);
     }
   } ended_by{host_};
+  if (host_ != nullptr)
+    host_->handling(&handler_name(c));
   try {
     if (c.running) {
       c.running->resume();

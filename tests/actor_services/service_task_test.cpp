@@ -185,6 +185,19 @@ TEST_CASE("timers wait while handlers await at the limit, and do not begin witho
   }
 }
 
+TEST_CASE("the handler at hand is known by name, also when it goes on with an answer") {
+  std::vector<std::string> running;
+  const service_task* self = nullptr;
+  service_task t(plan_of(make_steps(&running, &self)));
+  self = &t;
+  t.give(events({{"a", {1, true}}}));
+  t.work();
+  CHECK(t.services.running == nullptr);
+  t.answer(answered());
+  CHECK(running == std::vector<std::string>{"in", "in"});
+  CHECK(t.services.running == nullptr);
+}
+
 TEST_CASE("a stop handler's logger still carries the names of its task") {
   static std::string last;
   auto s = make_steps();
