@@ -30,8 +30,11 @@ std::optional<ask_error> actor_operator::refusal(const ask_message& m, const ser
     return ask_error{ask_errc::circle, "question '" + m.question + "' comes back to key " + definition_->key_text(m.key) +
                                            ", which waits for its answer: " + way + m.service};
   }
-  if (questions_.size() >= definition_->awaiting_limit)
-    return ask_error{ask_errc::unavailable, "service '" + m.service + "' has " + std::to_string(questions_.size()) +
+  auto open = questions_.size() + durable_.size();
+  for (const auto& [checkpoint, answers] : at_)
+    open += answers.size();
+  if (open >= definition_->awaiting_limit)
+    return ask_error{ask_errc::unavailable, "service '" + m.service + "' has " + std::to_string(open) +
                                                 " questions open, which is its limit"};
   return std::nullopt;
 }

@@ -198,6 +198,29 @@ TEST_CASE("the handler at hand is known by name, also when it goes on with an an
   CHECK(t.services.running == nullptr);
 }
 
+TEST_CASE("durable questions count as open until their checkpoint is complete") {
+  auto s = make_steps();
+  s.awaiting_handlers(2);
+  service_task t(plan_of(s));
+  auto ask = [&t](std::uint64_t token) {
+    t.call([token](service_port& p) { return p.asked(token, make_ask(sum_of, std::string("a"), step{}, true)); });
+  };
+  ask(1);
+  t.barrier(1);
+  ask(2);
+  CHECK(t.services.replies.empty());
+  ask(3);
+  REQUIRE(t.services.replies.size() == 1);
+  CHECK(t.services.replies[0].first == 3);
+  CHECK(t.services.replies[0].second.err().code == ask_errc::unavailable);
+  t.core->on_complete(1);
+  REQUIRE(t.services.replies.size() == 2);
+  CHECK(t.services.replies[1].first == 1);
+  CHECK(t.services.replies[1].second.ok());
+  ask(4);
+  CHECK(t.services.replies.size() == 2);
+}
+
 TEST_CASE("a stop handler's logger still carries the names of its task") {
   static std::string last;
   auto s = make_steps();
