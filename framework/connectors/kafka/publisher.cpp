@@ -329,8 +329,9 @@ publish_report kafka_publisher::commit_transaction() {
     }
     if (o.fenced())
       return end(state::fenced, publish_outcome::fenced, where() + ": another process has taken over: " + o.text);
-    // Only an abortable error says that the commit was not carried out.
-    if (o.abortable)
+    // Behind a failed delivery the end of the transaction was never asked for. Every other abortable error may come after it
+    // was: librdkafka can give a transaction up while its broker commits it.
+    if (o.abortable && failures_->any())
       return fail(o);
     if (!o.retriable || steady::now() > deadline)
       return end(state::unknown, publish_outcome::unknown, where() + ": the commit was not confirmed: " + o.text);
