@@ -145,7 +145,7 @@ result<> fits(const job_spec& spec) {
     return success();
   return error{errc::memory_limit, "job '" + spec.plan.job + "' needs " + std::to_string(needed >> 20) + " MiB (" +
                                        std::to_string(tasks) + " tasks, " + std::to_string(connections) +
-                                       " connections), memory.limit is " + std::to_string(spec.memory_limit >> 20) +
+                                       " connections), its share of memory.limit is " + std::to_string(spec.memory_limit >> 20) +
                                        " MiB: " + std::to_string((needed - spec.memory_limit) >> 20) +
                                        " MiB short. Raise memory.limit or lower the parallelism"};
 }

@@ -94,7 +94,8 @@ job_spec spec_of(job_plan plan, const restart_config& restart, const config& c, 
   spec.checkpoint = {c.checkpoint.interval, c.checkpoint.min_pause, c.checkpoint.timeout, c.checkpoint.tolerated_failures,
                      c.checkpoint.retained};
   spec.restart = {restart.initial_backoff, restart.max_backoff, restart.max_attempts};
-  spec.memory_limit = c.memory.limit.bytes;
+  // The limit is the process's: each of its services gets an equal share.
+  spec.memory_limit = c.memory.limit.bytes / std::max<std::size_t>(1, c.services.size());
   spec.channel_bytes = c.memory.channel.bytes;
   spec.outbox_limit = c.outbox.limit.bytes;
   spec.store_max_bytes = c.store.max_size.bytes;

@@ -82,6 +82,17 @@ TEST_CASE("a run hands the whole configuration to the runtime") {
   CHECK(b.out.str().empty());
 }
 
+TEST_CASE("the services of a process share its memory limit") {
+  log_capture capture;
+  bench b;
+  b.jobs.over = true;
+  b.jobs.ends = {end_of(job_phase::ended)};
+  CHECK(b.run({"run", std::string(WEIR_SOURCE_DIR) + "/config/shop.json", "--set", "/memory/limit=320MiB"}) == exit_code::done);
+  REQUIRE(b.jobs.specs.size() > 1);
+  for (const auto& s : b.jobs.specs)
+    CHECK(s.memory_limit == (320u << 20) / b.jobs.specs.size());
+}
+
 TEST_CASE("the checkpoint interval comes from CHECKPOINT_INTERVAL and is a second without it") {
   log_capture capture;
   bench b;
