@@ -163,7 +163,7 @@ struct install_task {
 };
 /// The actor took what it was given and is restored: to the supervisor.
 struct ready {};
-/// Every task is ready: readers begin.
+/// Every participant of the job is installed: readers and tasks begin. Until then nobody sends a frame.
 struct go {};
 /// The coordinator's final checkpoint is complete: to the supervisor.
 struct drained {

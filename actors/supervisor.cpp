@@ -191,6 +191,8 @@ class supervisor {
       self_->send(actors.coordinator, checkpoint_audience{actors.readers, actors.tasks, actors.publisher, actors.services});
       if (!actors.services.empty())
         options_.directory->set(spec_.plan.job, actors.services, spec_.plan.max_parallelism);
+      for (auto& t : actors.tasks)
+        self_->send(t, msg::go{});
       for (auto& r : actors.readers)
         self_->send(r, msg::go{});
       if (options_.shared->stop_requested())

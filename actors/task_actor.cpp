@@ -45,14 +45,18 @@ void task_state_of_actor::install(msg::install_task& m) {
   core = std::make_unique<task_core>(std::move(*m.parts));
   if (auto r = core->open(m.saved, m.restored_checkpoint); !r)
     return fail(r.err());
+  // Nothing is done before `go`: timers that came due while the job was down and events that wait in the state would send
+  // rows to tasks that are not there yet.
   self->send(options.supervisor, msg::ready{});
-  pump();
 }
 
 void task_state_of_actor::deliver(msg::frames& m) {
-  auto from = inputs.find(m.channel);
-  if (failed || !core || from == inputs.end())
+  if (failed)
     return;
+  auto from = inputs.find(m.channel);
+  if (!core || from == inputs.end())
+    return fail({errc::internal, "a frame came on channel " + std::to_string(m.channel) + ", which " +
+                                     (core ? "is none of its own" : "it has not been told of yet")});
   auto frames = options.transport->unwrap(*m.what, from->second.codec);
   if (!frames)
     return fail(frames.err());
@@ -61,7 +65,7 @@ void task_state_of_actor::deliver(msg::frames& m) {
 }
 
 void task_state_of_actor::pump() {
-  if (failed || !core)
+  if (failed || !started)
     return;
   options.meter.begin();
   auto more = true;
@@ -109,6 +113,10 @@ caf::behavior task_actor(caf::stateful_actor<task_state_of_actor>* self, task_op
   return {
       [self](msg::install_task& m) { self->state.install(m); },
       [self](msg::frames& m) { self->state.deliver(m); },
+      [self](const msg::go&) {
+        self->state.started = self->state.core != nullptr;
+        self->state.pump();
+      },
       [self](const msg::run&) {
         self->state.running = false;
         self->state.pump();

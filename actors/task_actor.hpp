@@ -25,6 +25,7 @@ struct task_state_of_actor : task_host {
   std::unique_ptr<service_side> services; ///< Of an actor service; outlives the core.
   std::unique_ptr<task_core> core;
   std::map<std::uint32_t, std::size_t> credits; ///< Gathered in a turn, returned at its end.
+  bool started = false;                         ///< Every participant of the job is installed: what this one sends is heard.
   bool running = false;
   bool failed = false;
   std::optional<timestamp> timer;

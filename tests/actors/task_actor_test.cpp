@@ -1,6 +1,6 @@
+#include "actors/task_actor.hpp"
 #include <caf/scheduler/test_coordinator.hpp>
 #include <weir/services/actor_service.hpp>
-#include "actors/task_actor.hpp"
 #include "tests/actors/job_world.hpp"
 #include "tests/catch.hpp"
 #include "tests/state/map_base.hpp"
@@ -47,25 +47,37 @@ struct fixture {
   weir::job_plan plan = job_test::must(make_summing().plan());
   std::shared_ptr<weir::job_shared> shared = std::make_shared<weir::job_shared>();
   std::vector<std::string> topics{"in"};
+  weir::participant_id who{"sums", 0};
+  std::size_t vertex = 0;
+  weir::task_meter meter;
   caf::actor task;
 
-  fixture() {
+  /// Installed and told to go.
+  fixture() : fixture(true) {
+    install();
+    self->send(task, msg::go{});
+    scheduler.run();
+  }
+  /// Only spawned.
+  explicit fixture(bool) {
     if (!std::getenv("WEIR_TEST_LOG"))
       weir::configure_logging(weir::log_level::off, weir::log_format::text);
-    std::size_t vertex = 0;
     while (!plan.vertices[vertex].is_service)
       ++vertex;
     shared->lay_out(plan, std::vector<std::size_t>(plan.vertices.size(), 1));
     weir::task_options o;
-    o.who = {"sums", 0};
+    o.who = who;
     o.shared = shared;
     o.supervisor = o.coordinator = o.store = caf::actor_cast<caf::actor>(self);
     o.transport = &weir::memory_transport();
-    o.meter = shared->meter(vertex, 0);
+    o.meter = meter = shared->meter(vertex, 0);
     o.directory = std::make_shared<weir::service_directory>();
     task = system.spawn(weir::task_actor, o);
+    scheduler.run();
+  }
+  void install() {
     auto p = std::make_shared<weir::task_core::parts>();
-    p->who = o.who;
+    p->who = who;
     p->inputs = {{1, 0}};
     p->output = std::make_unique<weir::output_router>([](const weir::out_channel&, std::vector<weir::frame>) {});
     weir::task_state_options s;
@@ -78,8 +90,9 @@ struct fixture {
     p->context.source_topics = &topics;
     std::map<std::uint32_t, weir::upstream> inputs;
     inputs[1] = {caf::actor_cast<caf::actor>(self), nullptr};
-    self->send(task, msg::install_task{std::move(p), {}, 0, std::move(inputs),
-                                       std::make_shared<std::vector<weir::command_appender::target>>()});
+    self->send(task,
+               msg::install_task{
+                   std::move(p), {}, 0, std::move(inputs), std::make_shared<std::vector<weir::command_appender::target>>()});
     scheduler.run();
   }
   ~fixture() {
@@ -123,4 +136,31 @@ TEST_CASE("hints that there may be something to do do not multiply a task's time
   f.scheduler.trigger_timeouts();
   f.scheduler.run();
   CHECK(f.timers() == 1);
+}
+
+TEST_CASE("a task does nothing before it is told to go, though frames come and it has timers to look at") {
+  fixture f(false);
+  f.install();
+  f.send_events(1, -1);
+  f.scheduler.run();
+  CHECK(f.timers() == 0);
+  CHECK(f.meter.figures().records_in == 0);
+  f.self->send(f.task, msg::go{});
+  f.scheduler.run();
+  CHECK(f.timers() > 0);
+  CHECK(f.meter.figures().records_in == 1);
+}
+
+TEST_CASE("a frame for a task that is not installed fails the job: it is never dropped") {
+  fixture f(false);
+  f.send_events(1, 1);
+  f.scheduler.run();
+  auto failed = false;
+  f.self->receive(
+      [&](const msg::failed& m) {
+        failed = true;
+        CHECK(m.cause.code == weir::errc::internal);
+      },
+      caf::others >> [](caf::message_view&) -> caf::result<caf::message> { return caf::message{}; }, caf::after(0s) >> [] {});
+  CHECK(failed);
 }
