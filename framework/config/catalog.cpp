@@ -86,7 +86,7 @@ const settings_of<memory_config>& memory_table() {
   static const auto table = [] {
     settings_of<memory_config> t;
     t.add("limit", &memory_config::limit,
-          "What queues, channels, state caches and producers of the process may hold together; each service has an equal share.",
+          "What queues, channels, state caches and producers of the process may hold together; services share it by their tasks.",
           {.bounds = between(mib(16), mib(std::uint64_t{16} << 20)),
            .trade_off = "A job that cannot fit refuses to start and says by how much; less means more reads from disk.",
            .environment = "WEIR_MEMORY_LIMIT"});

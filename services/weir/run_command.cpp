@@ -84,7 +84,25 @@ result<std::map<std::string, std::shared_ptr<connection>>> connect_all(const con
   return out;
 }
 
-job_spec spec_of(job_plan plan, const restart_config& restart, const config& c, const run_options& o,
+std::size_t tasks_of(const job_plan& plan) {
+  std::size_t tasks = 0;
+  for (const auto& v : plan.vertices)
+    tasks += static_cast<std::size_t>(std::max(v.parallelism, 1));
+  return tasks;
+}
+
+/// The limit is the process's: the services share it by their tasks.
+std::vector<std::size_t> memory_shares(const std::vector<job_plan>& plans, std::size_t limit) {
+  std::size_t all = 0;
+  for (const auto& p : plans)
+    all += tasks_of(p);
+  std::vector<std::size_t> shares;
+  for (const auto& p : plans)
+    shares.push_back(limit * tasks_of(p) / std::max<std::size_t>(all, 1));
+  return shares;
+}
+
+job_spec spec_of(job_plan plan, std::size_t memory, const restart_config& restart, const config& c, const run_options& o,
                  const std::map<std::string, std::shared_ptr<connection>>& connections) {
   job_spec spec;
   spec.plan = std::move(plan);
@@ -94,8 +112,7 @@ job_spec spec_of(job_plan plan, const restart_config& restart, const config& c, 
   spec.checkpoint = {c.checkpoint.interval, c.checkpoint.min_pause, c.checkpoint.timeout, c.checkpoint.tolerated_failures,
                      c.checkpoint.retained};
   spec.restart = {restart.initial_backoff, restart.max_backoff, restart.max_attempts};
-  // The limit is the process's: each of its services gets an equal share.
-  spec.memory_limit = c.memory.limit.bytes / std::max<std::size_t>(1, c.services.size());
+  spec.memory_limit = memory;
   spec.channel_bytes = c.memory.channel.bytes;
   spec.outbox_limit = c.outbox.limit.bytes;
   spec.store_max_bytes = c.store.max_size.bytes;
@@ -221,8 +238,9 @@ exit_code run_command(const program& p, const run_options& options, const progra
   if (!connections)
     return report(connections.err(), seams);
   std::vector<job_spec> specs;
+  const auto memory = memory_shares(loaded.plans, c.memory.limit.bytes);
   for (std::size_t i = 0; i < loaded.plans.size(); ++i)
-    specs.push_back(spec_of(std::move(loaded.plans[i]), c.services[i].restart, c, options, *connections));
+    specs.push_back(spec_of(std::move(loaded.plans[i]), memory[i], c.services[i].restart, c, options, *connections));
   if (auto go = hit(fail_point::program_prepared); !go)
     return report(go.err(), seams);
 

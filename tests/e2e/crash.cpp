@@ -17,11 +17,12 @@ crash_run::crash_run(const crash_settings& s, const scene& what, world& w, std::
 crash_outcome crash_run::at_fail_points(const std::vector<std::string>& arms) {
   return run([&] {
     for (const auto& a : arms)
-      arm(a);
+      if (arm(a))
+        return;
   });
 }
 
-void crash_run::arm(const std::string& fail_points) {
+bool crash_run::arm(const std::string& fail_points) {
   {
     const auto job = start(fail_points, false);
     std::optional<process_end> end;
@@ -36,22 +37,22 @@ void crash_run::arm(const std::string& fail_points) {
       end = wait_to_end(*job);
     }
     if (killed(*end, "with " + fail_points))
-      return;
+      return false;
   }
   // Not on the way so far: some steps are only taken by a run to the end of its input.
   const auto bounded = start(fail_points, !scene_.settled);
   const auto end = scene_.settled ? run_until(*bounded, scene_.settled, "come to its end") : wait_to_end(*bounded);
-  killed(end, "with " + fail_points + " to the end");
+  return !killed(end, "with " + fail_points + " to the end") && !scene_.settled;
 }
 
 crash_outcome crash_run::behind_damage(const std::vector<std::string>& arms) {
   return run([&] {
-    arm("complete.after_commit:4");
-    if (outcome_.kills != 1)
+    if (arm("complete.after_commit:4") || outcome_.kills != 1)
       throw std::runtime_error("no fourth checkpoint was completed: there is nothing to damage");
     damage_newest_checkpoint(world_.store());
     for (const auto& a : arms)
-      arm(a);
+      if (arm(a))
+        return;
   });
 }
 

@@ -61,7 +61,9 @@ class crash_run {
   crash_outcome of_the_producer(const std::vector<std::string>& arms);
 
  private:
-  void arm(const std::string& fail_points);
+  /// Runs the job with these armed until it is killed, stopped, or (true) has come to the end of its input: nothing more can be
+  /// armed then.
+  [[nodiscard]] bool arm(const std::string& fail_points);
   crash_outcome run(const std::function<void()>& disturb);
   std::unique_ptr<process> start(const std::string& fail_point, bool until_end);
   void feed();

@@ -82,15 +82,28 @@ TEST_CASE("a run hands the whole configuration to the runtime") {
   CHECK(b.out.str().empty());
 }
 
-TEST_CASE("the services of a process share its memory limit") {
+TEST_CASE("the services of a process share its memory limit by their tasks") {
   log_capture capture;
   bench b;
   b.jobs.over = true;
   b.jobs.ends = {end_of(job_phase::ended)};
   CHECK(b.run({"run", std::string(WEIR_SOURCE_DIR) + "/config/shop.json", "--set", "/memory/limit=320MiB"}) == exit_code::done);
   REQUIRE(b.jobs.specs.size() > 1);
+  std::size_t all = 0;
+  for (const auto& s : b.jobs.specs) {
+    all += s.memory_limit;
+    CHECK(s.memory_limit > 0);
+  }
+  CHECK(all <= 320u << 20);
+  CHECK(all > 319u << 20);
+  const auto tasks = [](const job_spec& s) {
+    std::size_t n = 0;
+    for (const auto& v : s.plan.vertices)
+      n += static_cast<std::size_t>(std::max(v.parallelism, 1));
+    return n;
+  };
   for (const auto& s : b.jobs.specs)
-    CHECK(s.memory_limit == (320u << 20) / b.jobs.specs.size());
+    CHECK((s.memory_limit / tasks(s)) >> 10 == (b.jobs.specs[0].memory_limit / tasks(b.jobs.specs[0])) >> 10);
 }
 
 TEST_CASE("the checkpoint interval comes from CHECKPOINT_INTERVAL and is a second without it") {
