@@ -146,10 +146,6 @@ result<> recovery_steps::fence(attempt_connections& c) {
   }
   c.publisher->fates(std::move(decided), [this](std::string encoded) { return store_.set_fact(record_fates_fact, encoded); });
   shared_->set_phase(job_phase::recovering, "fencing earlier processes of this job");
-  for (auto& [name, sink] : c.sinks) {
-    if (c.clusters.contains(name))
-      WEIR_TRY(sink->ensure_topic(spec_.name_space + ".weir-markers", 1, true));
-  }
   WEIR_TRY(c.publisher->fence());
   return hit(fail_point::recovery_fenced);
 }

@@ -107,6 +107,7 @@ class kafka_world : public world {
       facts.topics[t.name] = consume(topic_name(t), facts);
       facts.partitions[t.name] = partition_count(topic_name(t));
     }
+    facts.partitions[".weir-markers"] = partition_count(name_ + ".weir-markers");
     return facts;
   }
 
