@@ -81,6 +81,17 @@ class byte_reader {
     p_ += n;
     return v;
   }
+  /// The bytes before the next zero byte, which is read, too. Fails when there is none.
+  std::string_view until_zero() {
+    const auto* zero = p_ == end_ ? nullptr : static_cast<const char*>(std::memchr(p_, 0, remaining()));
+    if (zero == nullptr) {
+      fail();
+      return {};
+    }
+    std::string_view v(p_, static_cast<std::size_t>(zero - p_));
+    p_ = zero + 1;
+    return v;
+  }
   std::string_view string() { return bytes(varint()); }
   [[nodiscard]] std::size_t remaining() const { return static_cast<std::size_t>(end_ - p_); }
   [[nodiscard]] bool ok() const { return ok_; }

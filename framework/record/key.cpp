@@ -22,11 +22,7 @@ void encode_key_text(std::string_view v, std::string& out) {
 bool decode_key_text(byte_reader& in, std::string& v) {
   v.clear();
   while (in.ok()) {
-    auto c = in.u8();
-    if (c != 0) {
-      v.push_back(static_cast<char>(c));
-      continue;
-    }
+    v.append(in.until_zero());
     auto mark = in.u8();
     if (!in.ok())
       return false;

@@ -105,6 +105,7 @@ std::optional<timestamp> actor_operator::waits_until() const {
 }
 
 result<progress> actor_operator::resume() {
+  no_mark at_end_of_call{*this};
   WEIR_TRY(ensure_loaded());
   if (replays_ > 0 || retries_ > 0)
     WEIR_TRY(run_due(runtime().context->time->now()));
@@ -136,8 +137,8 @@ result<progress> actor_operator::run_rows() {
     if (awaiting_.size() >= definition_->awaiting_limit)
       return progress::blocked;
     const auto i = next_++;
-    WEIR_TRY(take(waiting_.values[i], waiting_.meta[i]));
-    if (rows_waiting_ < runtime().limits.rows && (rows_waiting_ == 0 || runtime().has_credit()))
+    WEIR_TRY(take(i));
+    if (!enough_to_pass_on() && (rows_waiting_ == 0 || runtime().has_credit()))
       continue;
     WEIR_ASSIGN(auto passed, pass_on());
     if (passed == progress::blocked || !runtime().has_credit())
@@ -145,10 +146,13 @@ result<progress> actor_operator::run_rows() {
   }
   waiting_.clear();
   next_ = 0;
+  scratch_->value.reset(); // It may hold the values of its whole batch.
   return progress::done;
 }
 
-result<> actor_operator::take(service_event& e, const row_meta& meta) {
+result<> actor_operator::take(std::size_t row) {
+  auto& e = waiting_.values[row];
+  const auto& meta = waiting_.meta[row];
   std::unique_ptr<service_call> heap;
   if (definition_->subscriptions[e.subscription].awaits)
     heap = make_call();
@@ -156,12 +160,12 @@ result<> actor_operator::take(service_event& e, const row_meta& meta) {
   c.begin();
   c.what = call_kind::event;
   c.subscription = e.subscription;
-  c.key.swap(e.key);
+  c.key = waiting_.raw_key(row).value_or(std::string_view());
   c.key_hash = meta.key_hash;
   c.group = static_cast<std::uint16_t>(meta.key_hash % runtime().context->max_parallelism);
   c.time = meta.time;
   c.value = std::move(e.value);
-  c.command_id = std::move(e.id);
+  c.command_id = waiting_.raw_value(row).value_or(std::string_view());
   c.attempts = 0;
   static const std::string no_topic;
   const auto& topics = *runtime().context->source_topics;
@@ -181,7 +185,7 @@ result<progress> actor_operator::run_timers(std::optional<timestamp>& due, timer
   }
   WEIR_ASSIGN(auto all, timers.fire(*due, [&](std::uint16_t group, timestamp time, std::string_view key) -> result<bool> {
     WEIR_TRY(fire(group, time, key, processing));
-    if (rows_waiting_ >= runtime().limits.rows || !runtime().has_credit())
+    if (enough_to_pass_on() || !runtime().has_credit())
       WEIR_TRY(pass_on());
     return runtime().has_credit() && awaiting_.size() < definition_->awaiting_limit;
   }));
@@ -309,7 +313,7 @@ void actor_operator::load(service_call& c) {
     throw state_exception(bytes.err());
   c.loaded = true;
   c.present = bytes->has_value();
-  if (c.present && !c.state->decode(**bytes))
+  if (!c.state->decode(*bytes))
     throw state_exception(corrupt("the state of a key cannot be read"));
 }
 
@@ -342,24 +346,16 @@ result<actor_operator::ended> actor_operator::threw() {
 }
 
 result<actor_operator::ended> actor_operator::go_on(service_call& c) {
-  struct mark {
-    service_host* host;
-    ~mark() {
-      if (host != nullptr)
-        host->handling(nullptr);
-    }
-  } ended_by{host_};
-  if (host_ != nullptr)
-    host_->handling(&handler_name(c));
-  try {
-    if (c.running) {
+  if (c.running) {
+    mark(&handler_name(c));
+    try {
       c.running->resume();
       if (!c.running->done())
         return ended::suspended;
       c.running->finish();
+    } catch (...) {
+      return threw();
     }
-  } catch (...) {
-    return threw();
   }
   if (c.what != call_kind::question)
     WEIR_TRY(commit(c));
@@ -379,12 +375,21 @@ result<> actor_operator::commit(service_call& c) {
     WEIR_TRY(set_timers(c));
   if (!c.command_id.empty())
     WEIR_TRY(remember_command(c));
-  for (auto& [number, record] : c.published) {
+  for (const auto& p : c.published.records) {
+    auto& rows = rows_[p.number];
+    if (rows.size() == 0) {
+      rows.values.reserve(waiting_.size());
+      rows.meta.reserve(waiting_.size());
+    }
     row_meta meta;
-    meta.time = record.time;
+    meta.time = c.time;
     meta.key_hash = c.key_hash;
-    rows_[number].push(std::move(record), meta);
+    meta.raw = {static_cast<std::uint32_t>(rows.raw.size()), static_cast<std::int32_t>(p.key_size),
+                static_cast<std::int32_t>(p.value_size), 0, true};
+    rows.raw.append(c.published.bytes, p.begin, p.key_size + p.value_size);
+    rows.push({}, meta);
     ++rows_waiting_;
+    bytes_waiting_ += p.key_size + p.value_size;
   }
   c.published.clear();
   return success();
@@ -392,7 +397,7 @@ result<> actor_operator::commit(service_call& c) {
 
 result<progress> actor_operator::pass_on() {
   auto all = progress::done;
-  rows_waiting_ = 0;
+  rows_waiting_ = bytes_waiting_ = 0;
   for (std::size_t i = 0; i < rows_.size(); ++i) {
     WEIR_ASSIGN(auto pushed, outputs_[i].push(rows_[i]));
     if (pushed == progress::blocked)

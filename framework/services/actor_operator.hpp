@@ -2,6 +2,7 @@
 #include <deque>
 #include <unordered_map>
 #include <weir/operators/process_function.hpp>
+#include <weir/record/packed_record.hpp>
 #include <weir/services/definition.hpp>
 #include <weir/services/service_port.hpp>
 
@@ -69,23 +70,33 @@ class actor_operator final : public typed_operator<service_event>, public servic
 
   // actor_operator.cpp
   result<progress> run_rows();
-  result<> take(service_event& e, const row_meta& meta);
+  result<> take(std::size_t row);
   result<progress> run_timers(std::optional<timestamp>& due, timer_service& timers, bool processing);
   result<> fire(std::uint16_t group, timestamp time, std::string_view key, bool processing);
   result<> dispatch(std::unique_ptr<service_call>& heap, service_call& c);
   template <class Start>
   result<ended> run(service_call& c, const Start& start) {
-    if (host_ != nullptr)
-      host_->handling(&handler_name(c));
+    mark(&handler_name(c));
     try {
       c.running = start();
     } catch (...) {
-      if (host_ != nullptr)
-        host_->handling(nullptr); // It is not in there any more.
       return threw();
     }
     return go_on(c);
   }
+  /// Tells the host which handler is at hand. It stays marked until another one is, or `no_mark` ends: handlers of a batch are
+  /// mostly the same.
+  void mark(const std::string* handler) {
+    if (handler == marked_)
+      return;
+    marked_ = handler;
+    if (host_ != nullptr)
+      host_->handling(handler);
+  }
+  struct no_mark {
+    actor_operator& o;
+    ~no_mark() { o.mark(nullptr); }
+  };
   /// What the exception at hand makes of the call: failed, with `failure_`, or the error of the state.
   result<ended> threw();
   result<ended> go_on(service_call& c);
@@ -96,6 +107,9 @@ class actor_operator final : public typed_operator<service_event>, public servic
   result<bool> handled_before(const service_call& c);
   result<> remember_command(const service_call& c);
   result<progress> pass_on();
+  [[nodiscard]] bool enough_to_pass_on() const {
+    return rows_waiting_ >= runtime().limits.rows || bytes_waiting_ >= runtime().limits.bytes;
+  }
   /// By reference: a coroutine refers to the closure in it.
   [[nodiscard]] const service_definition::handler& handler_of(const service_call& c) const;
   [[nodiscard]] std::unique_ptr<service_call> make_call() const;
@@ -126,11 +140,12 @@ class actor_operator final : public typed_operator<service_event>, public servic
 
   std::shared_ptr<const service_definition> definition_;
   service_host* host_ = nullptr;
+  const std::string* marked_ = nullptr; ///< The handler that the host was told.
   states states_;
   timer_service event_timers_, processing_timers_;
-  std::vector<output<raw_record>> outputs_;
-  std::vector<batch<raw_record>> rows_;
-  std::size_t rows_waiting_ = 0;
+  std::vector<output<packed_record>> outputs_;
+  std::vector<batch<packed_record>> rows_;
+  std::size_t rows_waiting_ = 0, bytes_waiting_ = 0;
 
   batch<service_event> waiting_;
   std::size_t next_ = 0;

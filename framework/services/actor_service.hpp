@@ -185,7 +185,8 @@ class actor_service {
                                  },
                                  detail::is_async<returned>::value, false});
     def.codecs->push_back(detail::codec_of<E>(subscription));
-    d_->add_subscription<E>(std::move(subscription), std::move(from), std::move(options), number, std::move(key));
+    d_->add_subscription<E>(std::move(subscription), std::move(from), std::move(options), number,
+                            detail::is_async<returned>::value, std::move(key));
   }
 
   std::shared_ptr<detail::service_declaration> d_;

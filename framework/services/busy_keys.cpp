@@ -210,7 +210,7 @@ result<> actor_operator::drain(busy_keys::iterator at) {
         return failed(*c, at);
     }
     WEIR_TRY(drop_first(at->first, at->second));
-    if (rows_waiting_ >= runtime().limits.rows)
+    if (enough_to_pass_on())
       WEIR_TRY(pass_on());
   }
   busy_.erase(at);

@@ -27,8 +27,6 @@ namespace detail {
 void service_call::begin() {
   running.reset();
   context.reset();
-  if (state)
-    state->reset();
   loaded = present = changed = cleared = false;
   published.clear();
   timers.clear();

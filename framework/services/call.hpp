@@ -18,9 +18,9 @@ namespace weir::detail {
 class state_box {
  public:
   virtual ~state_box() = default;
-  virtual void reset() = 0;
   virtual void encode(std::string& out) const = 0;
-  [[nodiscard]] virtual bool decode(std::string_view bytes) = 0;
+  /// Takes the bytes that `encode` wrote; none: the state of a new key. False: malformed.
+  [[nodiscard]] virtual bool decode(std::optional<std::string_view> bytes) = 0;
   [[nodiscard]] virtual void* value() = 0;
 };
 
@@ -33,6 +33,21 @@ struct timer_effect {
 };
 
 class call_environment;
+
+/// Records that a handler publishes, their bytes one behind the other.
+struct publications {
+  struct record {
+    std::size_t number = 0; ///< Of the publication.
+    std::size_t begin = 0;
+    std::size_t key_size = 0, value_size = 0;
+  };
+  std::string bytes; ///< Keys, each with its value behind it.
+  std::vector<record> records;
+  void clear() {
+    bytes.clear();
+    records.clear();
+  }
+};
 
 /// One run of a handler: what it was called for, and what it wants done when it ends well. Lives until then, at one place.
 struct service_call {
@@ -52,7 +67,7 @@ struct service_call {
   // What the handler asked for.
   std::unique_ptr<state_box> state;
   bool loaded = false, present = false, changed = false, cleared = false;
-  std::vector<std::pair<std::size_t, raw_record>> published;
+  publications published;
   std::vector<timer_effect> timers;
   std::vector<std::pair<std::size_t, raw_record>> appended;
 

@@ -26,11 +26,27 @@ constexpr key_format record_key_format() {
              : key_format::json;
 }
 template <class Key>
-std::string record_key(const Key& key) {
-  std::string bytes;
-  if (auto r = encode_topic_key(key, record_key_format<Key>(), bytes); !r)
+void append_record_key(const Key& key, std::string& out) {
+  if (auto r = encode_topic_key(key, record_key_format<Key>(), out); !r)
     throw std::invalid_argument(r.err().message);
-  return bytes;
+}
+
+/// Adds a record to those of a call. `append_key` appends its key. Throws std::invalid_argument, with nothing added.
+template <class T, class AppendKey>
+void publish_record(publications& to, std::size_t number, const T& value, const AppendKey& append_key) {
+  auto& bytes = to.bytes;
+  publications::record r{number, bytes.size(), 0, 0};
+  try {
+    append_key(bytes);
+    r.key_size = bytes.size() - r.begin;
+    if (auto encoded = encode_value(value, bytes); !encoded)
+      throw std::invalid_argument(encoded.err().message);
+    r.value_size = bytes.size() - r.begin - r.key_size;
+    to.records.push_back(r);
+  } catch (...) {
+    bytes.resize(r.begin);
+    throw;
+  }
 }
 
 /// What every context has. Invalid when its handler has ended.
@@ -120,16 +136,12 @@ class actor_context : public detail::keyed_context<Key, State> {
   /// Publishes to a topic, under this actor's key as text (or `record_key`): visible with the checkpoint that holds this event.
   template <class T>
   void publish(const publication<T>& to, const T& value) {
-    publish(to, detail::record_key(this->key()), value);
+    detail::publish_record(this->call_.published, to.number, value,
+                           [this](std::string& out) { detail::append_record_key(this->key(), out); });
   }
   template <class T>
-  void publish(const publication<T>& to, std::string record_key, const T& value) {
-    raw_record r;
-    r.key = std::move(record_key);
-    r.time = this->call_.time;
-    if (auto encoded = encode_value(value, r.value.emplace()); !encoded)
-      throw std::invalid_argument(encoded.err().message);
-    this->call_.published.emplace_back(to.number, std::move(r));
+  void publish(const publication<T>& to, std::string_view record_key, const T& value) {
+    detail::publish_record(this->call_.published, to.number, value, [=](std::string& out) { out += record_key; });
   }
 
   /// Calls the timer handler with this name `after` from now by the wall clock. One timer of a name per key: setting it
@@ -156,7 +168,7 @@ class request_context : public detail::keyed_context<Key, State> {
   template <class C>
   void append(const command_topic<C>& to, const C& command) {
     raw_record r;
-    r.key = detail::record_key(this->key());
+    detail::append_record_key(this->key(), r.key.emplace());
     if (auto encoded = encode_value(command, r.value.emplace()); !encoded)
       throw std::invalid_argument(encoded.err().message);
     this->call_.appended.emplace_back(to.number, std::move(r));

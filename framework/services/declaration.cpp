@@ -43,7 +43,7 @@ std::shared_ptr<const operator_graph> service_declaration::graph() const {
   for (const auto& s : subscriptions)
     n.inputs.push_back({s.add(*g, s, *codec), 0});
   for (const auto& p : publications)
-    n.outputs.push_back(output_of<raw_record>(p.sink));
+    n.outputs.push_back(output_of<packed_record>(p.sink));
   n.make = [definition = std::shared_ptr<const service_definition>(definition), codec](const graph_node&,
                                                                                        bool) -> std::unique_ptr<chain_operator> {
     return std::make_unique<actor_operator>(definition);
@@ -63,11 +63,11 @@ std::shared_ptr<const operator_graph> service_declaration::graph() const {
     sink.needs_raw = false;
     sink.make = [time = p.options.time, headers = p.options.headers](const graph_node& self,
                                                                      bool) -> std::unique_ptr<chain_operator> {
-      sink_operator_options<raw_record> o;
+      sink_operator_options<packed_record> o;
       o.on_error = self.errors.policy();
       o.time = time;
       o.headers = headers;
-      return std::make_unique<sink_operator<raw_record>>(self.name, std::move(o));
+      return std::make_unique<sink_operator<packed_record>>(self.name, std::move(o));
     };
     g->add(std::move(sink));
   }

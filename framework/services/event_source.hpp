@@ -21,13 +21,15 @@ namespace weir::detail {
 template <class State>
 class typed_state_box final : public state_box {
  public:
-  void reset() override { value_ = State{}; }
   void encode(std::string& out) const override {
     byte_writer to(out);
     encode_binary(value_, to);
   }
-  [[nodiscard]] bool decode(std::string_view bytes) override {
-    byte_reader in(bytes);
+  [[nodiscard]] bool decode(std::optional<std::string_view> bytes) override {
+    value_ = State{};
+    if (!bytes)
+      return true;
+    byte_reader in(*bytes);
     return decode_binary(in, value_) && in.done();
   }
   [[nodiscard]] void* value() override { return &value_; }
@@ -121,12 +123,15 @@ using event_key = std::function<result<>(const E& event, const any_batch& rows, 
 template <class E>
 class event_operator final : public typed_operator<E> {
  public:
-  event_operator(std::string name, error_policy on_error, std::uint16_t subscription, event_key<E> key, bool commands)
+  /// `awaits`: an event may outlive the others of its batch by long, so its value is held alone.
+  event_operator(std::string name, error_policy on_error, std::uint16_t subscription, event_key<E> key, bool commands,
+                 bool awaits)
       : typed_operator<E>(std::move(name)),
         errors_(on_error),
         subscription_(subscription),
         key_(std::move(key)),
-        commands_(commands) {}
+        commands_(commands),
+        awaits_(awaits) {}
   void connect(std::size_t number, chain_operator& target) override {
     number == dead_letter_output ? errors_.connect(target) : out_.connect(target);
   }
@@ -138,12 +143,12 @@ class event_operator final : public typed_operator<E> {
     events_.clear();
     events_.values.reserve(rows.size());
     events_.meta.reserve(rows.size());
+    kept_.clear();
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      service_event e;
-      e.subscription = subscription_;
+      key_bytes_.clear();
       std::string what;
       try {
-        if (auto r = key_(rows.values[i], rows, i, e.key); !r)
+        if (auto r = key_(rows.values[i], rows, i, key_bytes_); !r)
           what = r.err().message;
       } catch (...) {
         what = current_exception_text();
@@ -152,13 +157,22 @@ class event_operator final : public typed_operator<E> {
         WEIR_TRY(reject_row(errors_, rows, i, errc::decode_failed, what));
         continue;
       }
-      if (commands_)
-        e.id = command_id_of(rows, i);
-      auto meta = rows.meta[i];
-      meta.raw = {};
-      meta.key_hash = hash_bytes(e.key);
-      e.value = std::make_shared<const E>(std::move(rows.values[i]));
-      events_.push(std::move(e), meta);
+      add_event(events_, {subscription_, nullptr}, key_bytes_, commands_ ? command_id_of(rows, i) : std::string(), rows.meta[i]);
+      kept_.push_back(i);
+    }
+    // One allocation for the values of all: they go together, when the last of them is handled.
+    std::shared_ptr<std::vector<E>> together;
+    if (!awaits_) {
+      together = std::make_shared<std::vector<E>>();
+      together->swap(rows.values);
+      rows.values.reserve(together->size()); // The next batch is mostly as large.
+    }
+    for (std::size_t n = 0; n < kept_.size(); ++n) {
+      auto& value = events_.values[n].value;
+      if (awaits_)
+        value = std::make_shared<const E>(std::move(rows.values[kept_[n]]));
+      else
+        value = std::shared_ptr<const void>(together, &(*together)[kept_[n]]);
     }
     WEIR_ASSIGN(auto letters, errors_.flush());
     WEIR_ASSIGN(auto done, out_.push(events_));
@@ -169,9 +183,11 @@ class event_operator final : public typed_operator<E> {
   error_handler errors_;
   std::uint16_t subscription_;
   event_key<E> key_;
-  bool commands_;
+  bool commands_, awaits_;
   output<service_event> out_;
   batch<service_event> events_;
+  std::vector<std::size_t> kept_; ///< Rows that became an event.
+  std::string key_bytes_;
 };
 
 /// The graph of an actor service while it is declared.
@@ -194,9 +210,9 @@ struct service_declaration {
   std::size_t add_publication(std::string sink, topic_ref to, sink_options<raw_record> options);
   void add_question(service_definition::question q);
   template <class E, class Options>
-  void add_subscription(std::string name, topic<E> from, Options options, std::uint16_t number, event_key<E> key) {
+  void add_subscription(std::string name, topic<E> from, Options options, std::uint16_t number, bool awaits, event_key<E> key) {
     subscription s;
-    s.add = [name, from, options, number, key](operator_graph& g, const subscription& self, const batch_codec& codec) {
+    s.add = [name, from, options, number, awaits, key](operator_graph& g, const subscription& self, const batch_codec& codec) {
       graph_node source;
       source.name = name;
       source.label = "source";
@@ -233,8 +249,9 @@ struct service_declaration {
                                   return std::make_unique<port_operator<service_event>>(port);
                                 },
                                 &codec});
-      events.make = [number, key, commands = self.commands](const graph_node& n, bool) -> std::unique_ptr<chain_operator> {
-        return std::make_unique<event_operator<E>>(n.name, n.errors.policy(), number, key, commands);
+      events.make = [number, awaits, key, commands = self.commands](const graph_node& n,
+                                                                    bool) -> std::unique_ptr<chain_operator> {
+        return std::make_unique<event_operator<E>>(n.name, n.errors.policy(), number, key, commands, awaits);
       };
       return g.add(std::move(events));
     };

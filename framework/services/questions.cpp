@@ -34,12 +34,13 @@ std::optional<ask_error> actor_operator::refusal(const ask_message& m, const ser
   for (const auto& [checkpoint, answers] : at_)
     open += answers.size();
   if (open >= definition_->awaiting_limit)
-    return ask_error{ask_errc::unavailable, "service '" + m.service + "' has " + std::to_string(open) +
-                                                " questions open, which is its limit"};
+    return ask_error{ask_errc::unavailable,
+                     "service '" + m.service + "' has " + std::to_string(open) + " questions open, which is its limit"};
   return std::nullopt;
 }
 
 result<> actor_operator::asked(std::uint64_t token, ask_message m) {
+  no_mark at_end_of_call{*this};
   WEIR_TRY(ensure_loaded());
   const service_definition::question* question = nullptr;
   for (const auto& q : definition_->questions)
@@ -136,6 +137,7 @@ void actor_operator::completed(std::uint64_t checkpoint) {
 }
 
 result<> actor_operator::answered(std::uint64_t id, ask_outcome outcome) {
+  no_mark at_end_of_call{*this};
   if (auto q = questions_.find(id); q != questions_.end()) {
     auto c = std::move(q->second);
     questions_.erase(q);

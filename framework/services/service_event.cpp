@@ -2,6 +2,16 @@
 
 namespace weir {
 
+void add_event(batch<service_event>& to, service_event e, std::string_view key, std::string_view command_id, row_meta meta) {
+  record_view bytes;
+  bytes.key = key;
+  if (!command_id.empty())
+    bytes.value = command_id;
+  meta.raw = to.keep_raw(bytes);
+  meta.key_hash = hash_bytes(key);
+  to.push(std::move(e), meta);
+}
+
 event_batch_codec::event_batch_codec(std::shared_ptr<const event_codecs> codecs) : codecs_(std::move(codecs)) {
   std::string all;
   for (const auto& c : *codecs_)
@@ -14,8 +24,6 @@ void event_batch_codec::encode(const any_batch& rows, byte_writer& out) const {
   detail::encode_batch_frame(rows, schema_, out);
   for (const auto& e : typed.values) {
     out.varint(e.subscription);
-    out.string(e.key);
-    out.string(e.id);
     (*codecs_)[e.subscription].encode(e.value.get(), out);
   }
 }
@@ -26,8 +34,6 @@ result<std::unique_ptr<any_batch>> event_batch_codec::decode(byte_reader& in) co
   for (std::size_t i = 0; i < n && in.ok(); ++i) {
     service_event e;
     auto subscription = in.varint();
-    e.key = in.string();
-    e.id = in.string();
     if (!in.ok() || subscription >= codecs_->size())
       break;
     e.subscription = static_cast<std::uint16_t>(subscription);

@@ -9,19 +9,22 @@
 
 namespace weir {
 
-/// An event on its way to the owner of its key: a decoded value of one of the service's subscriptions.
+/// An event on its way to the owner of its key: a decoded value of one of the service's subscriptions. Its encoded key, and
+/// the id of one that is a command, are in its batch, as the key and the value of the originals of other rows are: raw_key,
+/// raw_value.
 struct service_event {
   std::uint16_t subscription = 0;
-  std::string key; ///< Encoded.
-  std::string id;  ///< Of a command that a request appended; else empty.
   std::shared_ptr<const void> value;
 };
 
 template <>
-inline std::size_t extra_bytes(const service_event& e) {
-  constexpr std::size_t value = 64; // Its type is not known here.
-  return extra_bytes(e.key) + extra_bytes(e.id) + value;
+inline std::size_t extra_bytes(const service_event&) {
+  return 64; // The value's type is not known here.
 }
+
+/// Appends an event with its encoded key and command id (empty: none) to a batch; of `meta` all but the key's hash and the
+/// bytes is taken.
+void add_event(batch<service_event>& to, service_event e, std::string_view key, std::string_view command_id, row_meta meta);
 
 /// How the values of one subscription become bytes and come back.
 struct event_codec {

@@ -31,15 +31,10 @@ struct fake_services : weir::service_host {
 /// An event of the service's subscription with that number.
 template <class E>
 void add_event(weir::batch<weir::service_event>& to, std::uint16_t subscription, const std::string& key, E value) {
-  weir::service_event e;
-  e.subscription = subscription;
-  e.key = weir::encoded_key(key);
-  e.value = std::make_shared<const E>(std::move(value));
   weir::row_meta m;
-  m.key_hash = weir::hash_bytes(e.key);
   m.offset = static_cast<std::int64_t>(to.size());
   m.partition = 0;
-  to.push(std::move(e), m);
+  weir::add_event(to, {subscription, std::make_shared<const E>(std::move(value))}, weir::encoded_key(key), {}, m);
 }
 
 /// The task of a service with keys of text that has one input channel (1) and one publication (channel 0).
@@ -63,10 +58,10 @@ struct service_task {
       p.output = std::make_unique<weir::output_router>([this](const weir::out_channel&, std::vector<weir::frame> frames) {
         for (auto& f : frames)
           if (auto* d = std::get_if<weir::data_frame>(&f))
-            for (auto& r : static_cast<weir::batch<weir::raw_record>&>(*d->rows).values)
-              published.push_back(r.value.value_or("(null)"));
+            for (std::size_t i = 0; i < d->rows->size(); ++i)
+              published.emplace_back(d->rows->raw_value(i).value_or("(null)"));
       });
-      p.output->add_edge(weir::routing::forward, 128, {{0, &weir::codec_for<weir::raw_record>(), credit}});
+      p.output->add_edge(weir::routing::forward, 128, {{0, &weir::codec_for<weir::packed_record>(), credit}});
       weir::task_state_options o;
       o.last_key_group = 127;
       p.state = weir::make_task_state(o, base.reader());

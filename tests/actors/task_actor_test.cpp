@@ -18,7 +18,6 @@ struct entry {
 BOOST_DESCRIBE_STRUCT(entry, (), (number))
 
 using summing = weir::actor_service<std::string, entry>;
-const weir::request<std::string, entry, entry> sum_of{"sums", "sum"};
 
 /// Sums per key; a negative number sets a timer in an hour.
 summing make_summing() {
@@ -29,7 +28,6 @@ summing make_summing() {
       ctx.set_timer("late", 1h);
   });
   s.on_timer([](const std::string&, summing::context&) {});
-  s.answers(sum_of, [](const entry&, summing::reader& ctx) { return ctx.state(); });
   return s;
 }
 
@@ -100,18 +98,15 @@ struct fixture {
     scheduler.run();
   }
 
-  void send_events(int events, std::int64_t number) {
-    auto rows = std::make_unique<weir::batch<weir::service_event>>();
-    for (int i = 0; i < events; ++i) {
-      weir::service_event e;
-      e.key = weir::encoded_key(std::string("a"));
-      e.value = std::make_shared<const entry>(entry{number});
-      weir::row_meta m;
-      m.key_hash = weir::hash_bytes(e.key);
-      rows->push(std::move(e), m);
-    }
+  /// One message with this many frames of this many events of one key.
+  void send_frames(int n, int events, std::int64_t number) {
     std::vector<weir::frame> frames;
-    frames.emplace_back(weir::data_frame{std::move(rows)});
+    while (n-- > 0) {
+      auto rows = std::make_unique<weir::batch<weir::service_event>>();
+      for (int i = 0; i < events; ++i)
+        weir::add_event(*rows, {0, std::make_shared<const entry>(entry{number})}, weir::encoded_key(std::string("a")), {}, {});
+      frames.emplace_back(weir::data_frame{std::move(rows)});
+    }
     self->send(task, msg::frames{1, weir::memory_transport().wrap(std::move(frames), nullptr)});
   }
   /// Delayed messages that wait for their time.
@@ -123,7 +118,7 @@ using namespace task_actor_test;
 
 TEST_CASE("hints that there may be something to do do not multiply a task's timers") {
   fixture f;
-  f.send_events(1, -1);
+  f.send_frames(1, 1, -1);
   f.scheduler.run();
   const auto timers = f.timers();
   CHECK(timers >= 1);
