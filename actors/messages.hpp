@@ -145,6 +145,13 @@ struct ask {
 struct ask_reply {
   ask_outcome outcome;
 };
+/// Sends an ask to the task that owns its key. It, and its answer, overtake the data on the way to either task: an ask with a
+/// time-out must not wait behind a backlog.
+template <class Self>
+auto send_ask(Self* from, const caf::actor& owner, duration timeout, ask_message m) {
+  // CAF's overload for times of the standard library forgets the priority.
+  return from->template request<caf::message_priority::high>(owner, caf::duration{timeout}, ask{std::move(m)});
+}
 /// Lets a parked key go on, to the task that owns it; answered with true when it was parked.
 struct release_key {
   std::string encoded_key;

@@ -37,7 +37,7 @@ struct ask_order {
 /// Asks, tells the outcome, and ends.
 void ask_actor(caf::event_based_actor* self, ask_order order) {
   auto what = "service '" + order.what.service + "', question '" + order.what.question + "'";
-  self->request(order.owner, order.timeout, msg::ask{std::move(order.what)})
+  msg::send_ask(self, order.owner, order.timeout, std::move(order.what))
       .then([done = order.done](msg::ask_reply& r) { done(std::move(r.outcome)); },
             [done = order.done, what = std::move(what), timeout = order.timeout](const caf::error& e) {
               if (e == caf::sec::request_timeout)
@@ -107,7 +107,7 @@ class caf_runtime final : public runtime {
       return false;
     auto released = false;
     caf::scoped_actor self(*system_);
-    self->request(owner.task, std::chrono::seconds(10), msg::release_key{encoded_key, how})
+    self->request<caf::message_priority::high>(owner.task, caf::duration{std::chrono::seconds(10)}, msg::release_key{encoded_key, how})
         .receive([&](bool was) { released = was; }, [](const caf::error&) {});
     return released;
   }

@@ -26,7 +26,7 @@ void service_side::ask(std::uint64_t call, ask_message m, duration timeout) {
     return;
   }
   const auto what = "service '" + m.service + "', question '" + m.question + "'";
-  task_.self->request(owner.task, timeout, msg::ask{std::move(m)})
+  msg::send_ask(task_.self, owner.task, timeout, std::move(m))
       .then([this, call](msg::ask_reply& r) { answer(call, std::move(r.outcome)); },
             [this, call, what, timeout](const caf::error& e) {
               if (e == caf::sec::request_timeout)

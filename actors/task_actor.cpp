@@ -5,6 +5,8 @@ namespace {
 
 /// Frames between two looks at the mailbox.
 constexpr int steps_per_turn = 16;
+/// Of an actor service, rows between two looks at the mailbox, where asks wait. A frame holds 1,024 at most and is not divided.
+constexpr std::uint64_t service_rows_per_turn = 256;
 
 } // namespace
 
@@ -69,7 +71,8 @@ void task_state_of_actor::pump() {
     return;
   options.meter.begin();
   auto more = true;
-  for (int i = 0; i < steps_per_turn && more; ++i) {
+  const auto before = core->rows_in();
+  for (int i = 0; i < steps_per_turn && more && (!services || core->rows_in() - before < service_rows_per_turn); ++i) {
     auto r = core->step();
     if (!r)
       return fail(r.err());

@@ -1,5 +1,6 @@
 #include "actors/task_actor.hpp"
 #include <caf/scheduler/test_coordinator.hpp>
+#include <functional>
 #include <weir/services/actor_service.hpp>
 #include "tests/actors/job_world.hpp"
 #include "tests/catch.hpp"
@@ -18,16 +19,20 @@ struct entry {
 BOOST_DESCRIBE_STRUCT(entry, (), (number))
 
 using summing = weir::actor_service<std::string, entry>;
+const weir::request<std::string, entry, entry> sum_of{"sums", "sum"};
 
 /// Sums per key; a negative number sets a timer in an hour.
-summing make_summing() {
+summing make_summing(const std::function<void()>& on_event) {
   summing s{"sums"};
-  s.on("in", weir::topic<entry>{{"main", "in"}}, [](const entry& e, summing::context& ctx) {
+  s.on("in", weir::topic<entry>{{"main", "in"}}, [&on_event](const entry& e, summing::context& ctx) {
+    if (on_event)
+      on_event();
     ctx.state().number += e.number;
     if (e.number < 0)
       ctx.set_timer("late", 1h);
   });
   s.on_timer([](const std::string&, summing::context&) {});
+  s.answers(sum_of, [](const entry&, summing::reader& ctx) { return ctx.state(); });
   return s;
 }
 
@@ -42,7 +47,8 @@ struct fixture {
   caf::scheduler::test_coordinator& scheduler = dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
   caf::scoped_actor self{system};
   map_base base;
-  weir::job_plan plan = job_test::must(make_summing().plan());
+  std::function<void()> on_event; ///< Called in the handler.
+  weir::job_plan plan = job_test::must(make_summing(on_event).plan());
   std::shared_ptr<weir::job_shared> shared = std::make_shared<weir::job_shared>();
   std::vector<std::string> topics{"in"};
   weir::participant_id who{"sums", 0};
@@ -109,6 +115,19 @@ struct fixture {
     }
     self->send(task, msg::frames{1, weir::memory_transport().wrap(std::move(frames), nullptr)});
   }
+  using asking = decltype(msg::send_ask(std::declval<caf::blocking_actor*>(), caf::actor(), weir::duration{}, {}));
+  /// Asks for the sum, as services and programs do.
+  asking ask() {
+    auto m = weir::make_ask(sum_of, std::string("a"), entry{}, false);
+    m.id = "test";
+    return msg::send_ask(&*self, task, 1h, std::move(m));
+  }
+  static std::int64_t answer_of(asking& a) {
+    std::int64_t seen = -1;
+    a.receive([&](msg::ask_reply& r) { seen = weir::read_answer<entry>(r.outcome)->number; },
+              [](const caf::error&) { throw std::runtime_error("no answer"); });
+    return seen;
+  }
   /// Delayed messages that wait for their time.
   [[nodiscard]] std::size_t timers() { return scheduler.clock().schedule().size(); }
 };
@@ -158,4 +177,30 @@ TEST_CASE("a frame for a task that is not installed fails the job: it is never d
       },
       caf::others >> [](caf::message_view&) -> caf::result<caf::message> { return caf::message{}; }, caf::after(0s) >> [] {});
   CHECK(failed);
+}
+
+TEST_CASE("a question does not wait behind the messages with data that are under way to its task") {
+  fixture f;
+  constexpr int messages = 200;
+  for (int i = 0; i < messages; ++i)
+    f.send_frames(1, 1, 1);
+  auto asked = f.ask();
+  f.scheduler.run();
+  auto seen = f.answer_of(asked);
+  CHECK(seen >= 0);
+  CHECK(seen < messages / 4);
+}
+
+TEST_CASE("a question waits for one frame at most of those that its task has already") {
+  fixture f;
+  constexpr int frames = 100, rows = 300;
+  std::optional<fixture::asking> asked;
+  f.on_event = [&] {
+    if (!asked)
+      asked.emplace(f.ask());
+  };
+  f.send_frames(frames, rows, 1);
+  f.scheduler.run();
+  REQUIRE(asked);
+  CHECK(f.answer_of(*asked) == rows);
 }
