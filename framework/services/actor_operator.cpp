@@ -28,12 +28,10 @@ result<> actor_operator::open(chain_runtime& runtime) {
     return {errc::internal, "service '" + name() + "' has no keyed state"};
   const auto key = "key=" + definition_->key_schema;
   WEIR_ASSIGN(states_.value, state->declare({name(), "state", state_kind::value, key + " value=" + definition_->state_schema}));
-  WEIR_ASSIGN(states_.timers, state->declare({name(), "$timers", state_kind::value, key}));
   WEIR_ASSIGN(states_.queue, state->declare({name(), "$queue", state_kind::ordered, key}));
   WEIR_ASSIGN(states_.parked, state->declare({name(), "$parked", state_kind::value, key}));
   WEIR_ASSIGN(states_.seen, state->declare({name(), "$seen", state_kind::value, key}));
-  WEIR_TRY(event_timers_.open(runtime, name(), "$event-timers", definition_->key_schema));
-  WEIR_TRY(processing_timers_.open(runtime, name(), "$processing-timers", definition_->key_schema));
+  WEIR_TRY(timers_.open(runtime, name(), definition_->key_schema));
   parked_count_ = &runtime.counter(name(), "parked");
   failures_ = &runtime.counter(name(), "handler_failures");
   scratch_ = make_call();
@@ -83,7 +81,7 @@ result<std::optional<timestamp>> actor_operator::next_processing_time() {
   const auto may_begin = awaiting_.size() < definition_->awaiting_limit;
   if (!loaded_ || (replays_ > 0 && may_begin))
     return std::optional(runtime().context->time->now());
-  WEIR_ASSIGN(auto first, processing_timers_.first());
+  WEIR_ASSIGN(auto first, timers_.first(true));
   if (retries_ > 0 && may_begin)
     for (const auto& [key, busy] : busy_)
       if (busy.phase == key_phase::retrying && (!first || busy.until < *first))
@@ -116,10 +114,10 @@ result<progress> actor_operator::resume() {
   WEIR_ASSIGN(auto rows, run_rows());
   if (rows == progress::blocked)
     return rows;
-  WEIR_ASSIGN(auto event, run_timers(due_, event_timers_, false));
+  WEIR_ASSIGN(auto event, run_timers(due_, false));
   if (event == progress::blocked)
     return event;
-  WEIR_ASSIGN(auto processing, run_timers(processing_due_, processing_timers_, true));
+  WEIR_ASSIGN(auto processing, run_timers(processing_due_, true));
   if (processing == progress::blocked)
     return processing;
   WEIR_ASSIGN(auto passed, pass_on());
@@ -175,112 +173,47 @@ result<> actor_operator::take(std::size_t row) {
 
 // --- timers
 
-result<progress> actor_operator::run_timers(std::optional<timestamp>& due, timer_service& timers, bool processing) {
+result<progress> actor_operator::run_timers(std::optional<timestamp>& due, bool processing) {
   if (!due)
     return progress::done;
   if (awaiting_.size() >= definition_->awaiting_limit || !runtime().has_credit()) {
-    WEIR_ASSIGN(auto first, timers.first());
+    WEIR_ASSIGN(auto first, timers_.first(processing));
     if (first && *first <= *due)
       return progress::blocked;
   }
-  WEIR_ASSIGN(auto all, timers.fire(*due, [&](std::uint16_t group, timestamp time, std::string_view key) -> result<bool> {
-    WEIR_TRY(fire(group, time, key, processing));
-    if (enough_to_pass_on() || !runtime().has_credit())
-      WEIR_TRY(pass_on());
-    return runtime().has_credit() && awaiting_.size() < definition_->awaiting_limit;
-  }));
+  WEIR_ASSIGN(auto all, timers_.fire(*due, processing,
+                                     [&](std::uint16_t group, timestamp time, std::string_view key,
+                                         std::string_view timer) -> result<bool> {
+                                       WEIR_TRY(fire(group, time, key, timer));
+                                       if (enough_to_pass_on() || !runtime().has_credit())
+                                         WEIR_TRY(pass_on());
+                                       return runtime().has_credit() && awaiting_.size() < definition_->awaiting_limit;
+                                     }));
   if (!all)
     return progress::blocked;
   due.reset();
   return progress::done;
 }
 
-result<> actor_operator::fire(std::uint16_t group, timestamp time, std::string_view key, bool processing) {
-  WEIR_ASSIGN(auto timers, timers_of(group, key));
-  std::vector<std::string> due;
-  for (const auto& [name, t] : timers)
-    if (t.at == time && t.processing == processing)
-      due.push_back(name);
-  for (const auto& n : due)
-    timers.erase(n);
-  WEIR_TRY(put_timers(group, key, timers));
+result<> actor_operator::fire(std::uint16_t group, timestamp time, std::string_view key, std::string_view timer) {
   if (!definition_->timer)
     return success();
-  const std::string own(key); // The service's view of the key ends with the next call of its state.
-  for (auto& n : due) {
-    std::unique_ptr<service_call> heap;
-    if (definition_->timer_awaits)
-      heap = make_call();
-    auto& c = heap ? *heap : *scratch_;
-    c.begin();
-    c.what = call_kind::timer;
-    c.key = own;
-    c.key_hash = hash_bytes(own);
-    c.group = group;
-    c.time = time;
-    c.value.reset();
-    c.command_id.clear();
-    c.attempts = 0;
-    c.timer = std::move(n);
-    c.set_origin(name() + "/" + c.timer + "/" + std::to_string(time.us));
-    WEIR_TRY(dispatch(heap, c));
-  }
-  return success();
-}
-
-result<actor_operator::named_timers> actor_operator::timers_of(std::uint16_t group, std::string_view key) {
-  WEIR_ASSIGN(auto bytes, runtime().context->state->get(states_.timers, group, key));
-  named_timers all;
-  if (!bytes)
-    return all;
-  byte_reader in(*bytes);
-  for (auto n = in.varint(); n > 0 && in.ok(); --n) {
-    std::string timer(in.string());
-    timestamp at{in.i64()};
-    all[std::move(timer)] = {at, in.u8() != 0};
-  }
-  if (!in.done())
-    return corrupt("the timers of a key cannot be read");
-  return all;
-}
-
-result<> actor_operator::put_timers(std::uint16_t group, std::string_view key, const named_timers& timers) {
-  auto& state = *runtime().context->state;
-  if (timers.empty())
-    return state.erase(states_.timers, group, key);
-  std::string bytes;
-  byte_writer out(bytes);
-  out.varint(timers.size());
-  for (const auto& [timer, t] : timers) {
-    out.string(timer);
-    out.i64(t.at.us);
-    out.u8(t.processing ? 1 : 0);
-  }
-  return state.put(states_.timers, group, key, bytes);
-}
-
-result<> actor_operator::set_timers(service_call& c) {
-  WEIR_ASSIGN(auto all, timers_of(c.group, c.key));
-  auto service = [this](bool processing) -> timer_service& { return processing ? processing_timers_ : event_timers_; };
-  // One entry of the timer state may stand for several names: it goes with the last of them.
-  auto shared = [&all](const std::string& name, const named_timer& t) {
-    for (const auto& [other, o] : all)
-      if (other != name && o.at == t.at && o.processing == t.processing)
-        return true;
-    return false;
-  };
-  for (const auto& t : c.timers) {
-    if (auto old = all.find(t.name); old != all.end()) {
-      if (!shared(t.name, old->second))
-        WEIR_TRY(service(old->second.processing).erase(c.group, old->second.at, c.key));
-      all.erase(old);
-    }
-    if (t.at) {
-      all[t.name] = {*t.at, t.processing};
-      WEIR_TRY(service(t.processing).set(c.group, *t.at, c.key));
-    }
-  }
-  return put_timers(c.group, c.key, all);
+  std::unique_ptr<service_call> heap;
+  if (definition_->timer_awaits)
+    heap = make_call();
+  auto& c = heap ? *heap : *scratch_;
+  c.begin();
+  c.what = call_kind::timer;
+  c.key.assign(key);
+  c.key_hash = hash_bytes(c.key);
+  c.group = group;
+  c.time = time;
+  c.value.reset();
+  c.command_id.clear();
+  c.attempts = 0;
+  c.timer.assign(timer);
+  c.set_origin(name() + "/" + c.timer + "/" + std::to_string(time.us));
+  return dispatch(heap, c);
 }
 
 // --- calls
@@ -371,8 +304,8 @@ result<> actor_operator::commit(service_call& c) {
     c.state->encode(encoded_);
     WEIR_TRY(state.put(states_.value, c.group, c.key, encoded_));
   }
-  if (!c.timers.empty())
-    WEIR_TRY(set_timers(c));
+  for (const auto& t : c.timers)
+    WEIR_TRY(t.at ? timers_.set(c.group, c.key, t.name, *t.at, t.processing) : timers_.cancel(c.group, c.key, t.name));
   if (!c.command_id.empty())
     WEIR_TRY(remember_command(c));
   for (const auto& p : c.published.records) {

@@ -4,6 +4,7 @@
 #include <weir/operators/process_function.hpp>
 #include <weir/record/packed_record.hpp>
 #include <weir/services/definition.hpp>
+#include <weir/services/named_timers.hpp>
 #include <weir/services/service_port.hpp>
 
 namespace weir::detail {
@@ -52,14 +53,9 @@ class actor_operator final : public typed_operator<service_event>, public servic
   };
   using busy_keys = std::unordered_map<std::string, busy_key>;
   struct states {
-    state_handle value, timers, queue, parked, seen;
+    state_handle value, queue, parked, seen;
   };
   enum class ended : std::uint8_t { done, suspended, failed };
-  struct named_timer {
-    timestamp at;
-    bool processing = true;
-  };
-  using named_timers = std::map<std::string, named_timer>;
 
   // call_environment
   void load(service_call& c) override;
@@ -71,8 +67,8 @@ class actor_operator final : public typed_operator<service_event>, public servic
   // actor_operator.cpp
   result<progress> run_rows();
   result<> take(std::size_t row);
-  result<progress> run_timers(std::optional<timestamp>& due, timer_service& timers, bool processing);
-  result<> fire(std::uint16_t group, timestamp time, std::string_view key, bool processing);
+  result<progress> run_timers(std::optional<timestamp>& due, bool processing);
+  result<> fire(std::uint16_t group, timestamp time, std::string_view key, std::string_view timer);
   result<> dispatch(std::unique_ptr<service_call>& heap, service_call& c);
   template <class Start>
   result<ended> run(service_call& c, const Start& start) {
@@ -101,9 +97,6 @@ class actor_operator final : public typed_operator<service_event>, public servic
   result<ended> threw();
   result<ended> go_on(service_call& c);
   result<> commit(service_call& c);
-  result<> set_timers(service_call& c);
-  result<named_timers> timers_of(std::uint16_t group, std::string_view key);
-  result<> put_timers(std::uint16_t group, std::string_view key, const named_timers& timers);
   result<bool> handled_before(const service_call& c);
   result<> remember_command(const service_call& c);
   result<progress> pass_on();
@@ -142,7 +135,7 @@ class actor_operator final : public typed_operator<service_event>, public servic
   service_host* host_ = nullptr;
   const std::string* marked_ = nullptr; ///< The handler that the host was told.
   states states_;
-  timer_service event_timers_, processing_timers_;
+  named_timers timers_;
   std::vector<output<packed_record>> outputs_;
   std::vector<batch<packed_record>> rows_;
   std::size_t rows_waiting_ = 0, bytes_waiting_ = 0;

@@ -68,6 +68,10 @@ struct world {
                ctx.set_timer("bonus", 10s);
              if (d.cents == 1001)
                ctx.cancel_timer("bonus");
+             if (d.cents == 1002)
+               ctx.set_timer("other", 10s);
+             if (d.cents == 1003)
+               ctx.set_timer("bonus", 20s);
              if (d.cents == 13 && broken)
                throw std::runtime_error("unlucky");
            });
@@ -297,6 +301,27 @@ TEST_CASE("a timer fires by its name, survives a restart, and one that is cancel
   CHECK(w.written().size() == 4);
   CHECK(run.ask(balance_of, std::string("a"), nothing{})->balance == 1007);
   CHECK(run.ask(balance_of, std::string("b"), nothing{})->balance == 2001);
+}
+
+TEST_CASE("timers of a key at one time fire each by its name, and one that is set again fires at its new time only") {
+  world w;
+  auto& run = w.start();
+  REQUIRE(
+      run.feed("deposits", 0, {event("a", 1000), event("a", 1002), event("b", 1000), event("b", 1003), event("aa", 1002)}).ok());
+  REQUIRE(run.restart().ok());
+  REQUIRE(run.elapse(11s).ok());
+  auto fired = w.written();
+  fired.erase(fired.begin(), fired.begin() + 5);
+  std::sort(fired.begin(), fired.end());
+  REQUIRE(fired.size() == 3);
+  CHECK(fired[0].find("a/bonus") != std::string::npos);
+  CHECK(fired[1].find("a/other") != std::string::npos);
+  CHECK(fired[2].find("aa/other") != std::string::npos);
+  CHECK(run.ask(balance_of, std::string("b"), nothing{})->balance == 2003);
+  REQUIRE(run.elapse(10s).ok());
+  CHECK(run.ask(balance_of, std::string("b"), nothing{})->balance == 2010);
+  REQUIRE(run.elapse(100s).ok());
+  CHECK(w.written().size() == 9);
 }
 
 TEST_CASE("a durable answer is given when its checkpoint is complete") {
