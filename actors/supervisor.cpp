@@ -1,6 +1,7 @@
 #include "actors/supervisor.hpp"
 #include <algorithm>
 #include <weir/core/fail_point.hpp>
+#include "actors/restart_loop.hpp"
 
 namespace weir {
 namespace {
@@ -8,41 +9,13 @@ namespace {
 /// Address space of a store at first; it grows when the file does. Small enough for processes whose address space is limited.
 constexpr std::size_t first_map = std::size_t{16} << 30;
 
-/// How an attempt came to its end.
-struct attempt_end {
-  job_phase phase = job_phase::failed;
-  std::optional<error> cause;
-  bool made_progress = false;    ///< A checkpoint completed: the back-off begins anew.
-  bool partitions_grew = false;  ///< Drained on purpose: start again at once with all partitions.
-  std::uint64_t unpublished = 0; ///< Final checkpoint whose output is not out.
-};
-
-/// Failures that no restart of this process can mend.
-bool is_terminal(errc code) {
-  switch (code) {
-    case errc::fenced:
-    case errc::store_locked:
-    case errc::store_foreign:
-    case errc::store_corrupt:
-    case errc::incompatible:
-    case errc::invalid_config:
-    case errc::invalid_graph:
-    case errc::memory_limit:
-    case errc::unknown_outcome: // Of the store: never reopen to look.
-    case errc::cancelled:
-      return true;
-    default:
-      return false;
-  }
-}
-
 class supervisor {
  public:
   supervisor(caf::blocking_actor* self, supervisor_options options)
       : self_(self), options_(std::move(options)), spec_(*options_.spec), log_(spec_.plan.job, "-", -1) {}
 
   void run() {
-    auto end = guarded([this] { return live(); });
+    auto end = guarded_attempt([this] { return live(); });
     job_end out;
     out.job = spec_.plan.job;
     out.phase = end.phase;
@@ -63,48 +36,10 @@ class supervisor {
     o.retained = spec_.checkpoint.retained;
     auto store = open_job_store(o);
     if (!store)
-      return failed(store.err());
-    unsigned failures = 0;
-    auto backoff = spec_.restart.initial_backoff;
-    for (;;) {
-      auto end = guarded([&] { return attempt(**store); });
-      if (end.partitions_grew) {
-        failures = 0;
-        continue;
-      }
-      if (end.phase != job_phase::failed)
-        return settled(**store, std::move(end));
-      options_.shared->set_cause(*end.cause);
-      if (end.cause->code == errc::cancelled && options_.shared->stop_requested()) {
-        end.phase = job_phase::stopped;
-        end.cause.reset();
-        return settled(**store, std::move(end));
-      }
-      if (is_terminal(end.cause->code)) {
-        log_.error("the job failed in a way that no restart mends; it is parked", {{"cause", end.cause->message}});
-        return end;
-      }
-      if (end.made_progress) {
-        failures = 0;
-        backoff = spec_.restart.initial_backoff;
-      }
-      if (++failures > spec_.restart.max_attempts) {
-        log_.error("the job failed too often in a row; it is parked", {{"failures", failures}, {"cause", end.cause->message}});
-        return end;
-      }
-      log_.warning("the job failed and restarts from the last complete checkpoint", {{"failure", failures},
-                                                                                     {"of", spec_.restart.max_attempts},
-                                                                                     {"backoff_ms", backoff.count() / 1000},
-                                                                                     {"cause", end.cause->message}});
-      options_.shared->set_phase(job_phase::waiting, "restarting after: " + end.cause->message);
-      options_.shared->restarts.fetch_add(1);
-      if (options_.shared->wait_for_stop(backoff)) {
-        end.phase = job_phase::stopped;
-        end.cause.reset();
-        return settled(**store, std::move(end));
-      }
-      backoff = std::min(backoff * 2, spec_.restart.max_backoff);
-    }
+      return failed_attempt(store.err());
+    auto end =
+        keep_running(spec_.restart, *options_.shared, log_, "the last complete checkpoint", [&] { return attempt(**store); });
+    return end.phase == job_phase::failed ? end : settled(**store, std::move(end));
   }
 
   /// Of a job that stopped or ended: writes the published mark, which would go with the next write, and looks what is left.
@@ -116,31 +51,13 @@ class supervisor {
     return end;
   }
 
-  /// No exception leaves a job: the others of the process go on.
-  template <class F>
-  static attempt_end guarded(F f) {
-    try {
-      return f();
-    } catch (const std::exception& e) {
-      return failed({errc::user_code_failed, std::string("an exception ended the attempt: ") + e.what()});
-    } catch (...) {
-      return failed({errc::user_code_failed, "an exception of an unknown type ended the attempt"});
-    }
-  }
-
-  static attempt_end failed(error e) {
-    attempt_end end;
-    end.cause = std::move(e);
-    return end;
-  }
-
   attempt_end attempt(job_store& store) {
     options_.shared->end_attempt(false);
     attempt_connections connections;
     recovery_steps recovery(spec_, store, options_.shared, log_);
     auto job = recovery.run(connections);
     if (!job)
-      return failed(job.err());
+      return failed_attempt(job.err());
     if (job->nothing_new) {
       log_.info("the input was read to its end before and nothing is new");
       attempt_end end;
@@ -153,11 +70,11 @@ class supervisor {
     job_graph graph(self_->system(), spec_, store, options_.shared, me, options_.directory, log_);
     options_.shared->set_phase(job_phase::recovering, "building the job graph");
     // The factories of operators are user code.
-    auto end = guarded([&] {
+    auto end = guarded_attempt([&] {
       auto started = graph.start(*job, connections, actors);
       for (auto& a : actors.all())
         self_->monitor(a);
-      return started ? watch(graph, actors, connections) : failed(started.err());
+      return started ? watch(graph, actors, connections) : failed_attempt(started.err());
     });
     options_.shared->on_stop(nullptr);
     if (!actors.services.empty())

@@ -17,8 +17,22 @@ struct source_operator_options {
   json_limits json;
 };
 
-/// Decodes records of a topic into rows of T. raw_record takes a record as it is, std::optional<T> is empty for a
-/// tombstone, everything else is decoded by decode_value.
+/// Decodes one record of a topic into a new value: raw_record takes it as it is, std::optional<T> is empty for a tombstone,
+/// everything else is decoded by decode_value. Errors: decode_failed, too_large.
+template <class T>
+result<> decode_source_value(const record_view& record, T& value, const json_limits& limits) {
+  if constexpr (std::is_same_v<T, raw_record>) {
+    return decode_record(record, value);
+  } else if constexpr (detail::is_a<T, std::optional>) {
+    return record.value ? decode_value(*record.value, value.emplace(), limits) : success();
+  } else {
+    if (!record.value)
+      return {errc::decode_failed, "the record has no value (a tombstone)"};
+    return decode_value(*record.value, value, limits);
+  }
+}
+
+/// Decodes records of a topic into rows of T, as decode_source_value does.
 template <class T>
 class source_operator final : public chain_operator, public source_head {
  public:
@@ -42,7 +56,7 @@ class source_operator final : public chain_operator, public source_head {
         return success();
       }
     auto& value = rows_.values.emplace_back();
-    if (auto decoded = decode(record, value); !decoded) {
+    if (auto decoded = decode_source_value(record, value, options_.json); !decoded) {
       rows_.values.pop_back();
       rejected_record r{record.key,       record.value, record.headers, record.time, runtime().context->source,
                         record.partition, record.offset};
@@ -65,18 +79,6 @@ class source_operator final : public chain_operator, public source_head {
   }
 
  private:
-  result<> decode(const record_view& record, T& value) {
-    if constexpr (std::is_same_v<T, raw_record>) {
-      return decode_record(record, value);
-    } else if constexpr (detail::is_a<T, std::optional>) {
-      return record.value ? decode_value(*record.value, value.emplace(), options_.json) : success();
-    } else {
-      if (!record.value)
-        return {errc::decode_failed, "the record has no value (a tombstone)"};
-      return decode_value(*record.value, value, options_.json);
-    }
-  }
-
   source_operator_options options_;
   error_handler errors_;
   output<T> out_;

@@ -15,7 +15,7 @@ class command_appender {
  public:
   struct target {
     destination to;
-    std::unique_ptr<direct_producer> producer;
+    std::shared_ptr<direct_producer> producer; ///< Topics of one connection may share it.
   };
   /// Tells how the append of a call went.
   using answer_function = std::function<void(std::uint64_t call, std::optional<ask_error> failed)>;
