@@ -158,4 +158,12 @@ void task_meter::end(std::uint64_t in, std::uint64_t out, timestamp watermark, c
   }
 }
 
+void task_meter::report(std::uint64_t in, std::uint64_t out, std::span<const std::uint64_t> by_port) {
+  add(to_->own.records_in, in - std::exchange(in_, in));
+  add(to_->own.records_out, out - std::exchange(out_, out));
+  sent_.resize(to_->edges.size());
+  for (std::size_t port = 0; port < std::min(sent_.size(), by_port.size()); ++port)
+    add(to_->edges[port].records, by_port[port] - std::exchange(sent_[port], by_port[port]));
+}
+
 } // namespace weir

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 #include <weir/core/clock.hpp>
@@ -85,6 +86,8 @@ class task_meter {
   }
   /// A turn ends; `in` and `out` are what the core counted since it was made.
   void end(std::uint64_t in, std::uint64_t out, timestamp watermark, const output_router& output);
+  /// What has no channels of credit: totals since it was made, `by_port` those of `out` by edge. No turn needs to have begun.
+  void report(std::uint64_t in, std::uint64_t out, std::span<const std::uint64_t> by_port);
   [[nodiscard]] task_figures& figures() { return to_->own; }
 
  private:

@@ -74,6 +74,19 @@ void job_shared::set_parked(int subtask, std::vector<parked_key> keys) {
   parked_[subtask] = std::move(keys);
 }
 
+std::shared_ptr<std::atomic<std::uint64_t>> job_shared::counter(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  auto& at = counters_[name];
+  if (!at)
+    at = std::make_shared<std::atomic<std::uint64_t>>(0);
+  return at;
+}
+
+void job_shared::set_unanswered(std::string text) {
+  std::lock_guard lock(mutex_);
+  unanswered_ = std::move(text);
+}
+
 void job_shared::set_cause(const error& e) {
   std::lock_guard lock(mutex_);
   cause_ = e;
@@ -111,6 +124,9 @@ job_status job_shared::status() const {
       s.parked.push_back(key);
       s.parked.back().service = job;
     }
+  for (const auto& [name, count] : counters_)
+    s.counters.emplace_back(name, count->load(std::memory_order_relaxed));
+  auto unanswered = unanswered_;
   lock.unlock();
   s.records_in = records_in;
   s.records_out = records_out;
@@ -119,9 +135,15 @@ job_status job_shared::status() const {
   s.unapplied_bytes = unapplied_bytes;
   fill_checkpoint(s);
   fill_publisher(s.publisher);
+  if (hosts_actor)
+    s.commits =
+        commits_status{commits, committed_at_us != 0 ? std::optional(timestamp{committed_at_us}) : std::nullopt, open_events};
   if (!figures)
     return s;
   figures->describe(s, system_clock().monotonic());
+  for (auto& o : s.operators)
+    if (o.kind == vertex_kind::task && !unanswered.empty())
+      o.stuck = unanswered;
   for (const auto& p : s.partitions)
     if (p.lag >= 0)
       s.lag = std::max<std::int64_t>(s.lag, 0) + p.lag;

@@ -34,7 +34,11 @@ struct job_shared {
   std::atomic<std::uint64_t> published_epochs{0};
   std::atomic<std::uint64_t> published_bytes{0};
   duration_histogram publish_durations;
-  std::atomic<bool> publishes{false}; ///< There are exactly-once sinks.
+  std::atomic<bool> publishes{false};   ///< There are exactly-once sinks.
+  std::atomic<bool> hosts_actor{false}; ///< An ordinary actor: what follows is of it.
+  std::atomic<std::uint64_t> commits{0};
+  std::atomic<std::int64_t> committed_at_us{0};
+  std::atomic<std::uint64_t> open_events{0};
   std::atomic<unsigned> restarts{0};
   std::atomic<job_phase> phase{job_phase::waiting};
   /// Something was read or changed since the last checkpoint began; the coordinator takes it back.
@@ -59,6 +63,10 @@ struct job_shared {
   void set_cause(const error& e);
   /// The parked keys of one task of an actor service.
   void set_parked(int subtask, std::vector<parked_key> keys);
+  /// The figure of that name, made at the first call; it lives as long as whoever holds it.
+  [[nodiscard]] std::shared_ptr<std::atomic<std::uint64_t>> counter(const std::string& name);
+  /// What an ordinary actor does not answer, for people; empty: nothing.
+  void set_unanswered(std::string text);
   /// An attempt was closed without being complete.
   void checkpoint_closed(const std::string& why);
   /// An attempt lays out its graph, `tasks` by vertex; no actor of an earlier one is alive. The figures of one task are at
@@ -80,6 +88,8 @@ struct job_shared {
   std::function<void()> on_stop_;
   std::string detail_;
   std::map<int, std::vector<parked_key>> parked_;
+  std::map<std::string, std::shared_ptr<std::atomic<std::uint64_t>>> counters_;
+  std::string unanswered_;
   std::optional<error> cause_;
   std::uint64_t checkpoints_closed_ = 0;
   std::string closed_why_;

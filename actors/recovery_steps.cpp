@@ -68,6 +68,29 @@ result<recovered_job> recovery_steps::run(attempt_connections& connections) {
   return job;
 }
 
+result<recovered_job> recovery_steps::run_hosted(attempt_connections& connections) {
+  WEIR_ASSIGN(auto incarnation, store_.begin_incarnation());
+  log_.info("starting", {{"incarnation", incarnation}});
+  WEIR_TRY(open_connections(connections));
+  recovered_job job;
+  std::map<std::string, std::int32_t> partitions;
+  WEIR_TRY(make_own_topics(connections, job));
+  WEIR_TRY(wait_for_inputs(connections, partitions));
+  WEIR_TRY(resolve(connections, partitions, job));
+  for (auto& v : spec_.plan.vertices) {
+    if (v.kind != vertex_kind::source)
+      continue;
+    for (auto& [partition, start] : job.readers.at(v.name)) {
+      auto& source = *connections.sources.at(v.source.topic.connection);
+      WEIR_ASSIGN(auto earliest, source.resolve(v.source.topic.topic, partition, start_earliest{}));
+      if (auto r = skip_lost(source, v, partition, earliest, start); !r)
+        return r.err().in("source '" + v.name + "', topic '" + v.source.topic.topic + "' partition " + std::to_string(partition));
+    }
+  }
+  WEIR_TRY(prepare_destinations(connections, job));
+  return job;
+}
+
 result<> recovery_steps::open_connections(attempt_connections& c) {
   // A quarter of the memory each for what librdkafka fetched and what it is about to send.
   auto share = spec_.memory_limit / 4;
@@ -355,8 +378,15 @@ result<reader_start> recovery_steps::start_of(source_connection& source, const v
   start.restored = true;
   WEIR_ASSIGN(auto earliest, source.resolve(topic, partition, start_earliest{}));
   start.check_fingerprint = start.position.last && start.position.last->offset >= earliest;
+  WEIR_TRY(skip_lost(source, v, partition, earliest, start));
+  return start;
+}
+
+result<> recovery_steps::skip_lost(source_connection& source, const vertex_plan& v, std::int32_t partition, std::int64_t earliest,
+                                   reader_start& start) {
+  auto& topic = v.source.topic.topic;
   if (start.position.next_offset >= earliest)
-    return start;
+    return success();
   auto lost = "offsets " + std::to_string(start.position.next_offset) + " to " + std::to_string(earliest - 1) + " are gone";
   switch (v.source.gone) {
     case offset_policy::fail:
@@ -372,7 +402,7 @@ result<reader_start> recovery_steps::start_of(source_connection& source, const v
   }
   log_.error(lost + ": going on behind them as configured",
              {{"topic", topic}, {"partition", partition}, {"next", start.position.next_offset}});
-  return start;
+  return success();
 }
 
 result<> recovery_steps::bound(attempt_connections& c, recovered_job& job) {

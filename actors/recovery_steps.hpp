@@ -50,6 +50,10 @@ class recovery_steps {
   /// makes them durable. Errors end the attempt; `cancelled` when a stop was requested meanwhile.
   result<recovered_job> run(attempt_connections& connections);
 
+  /// The steps of a service that has no checkpoints: raises the incarnation, opens connections, waits for the inputs, finds where
+  /// the consumer group stands, makes the topics of its output. Errors as above.
+  result<recovered_job> run_hosted(attempt_connections& connections);
+
  private:
   result<> open_connections(attempt_connections& c);
   result<> fence(attempt_connections& c);
@@ -62,6 +66,8 @@ class recovery_steps {
   result<> resolve(attempt_connections& c, const std::map<std::string, std::int32_t>& partitions, recovered_job& job);
   result<reader_start> start_of(source_connection& source, const vertex_plan& v, std::int32_t partition,
                                 const recovered_job& job);
+  result<> skip_lost(source_connection& source, const vertex_plan& v, std::int32_t partition, std::int64_t earliest,
+                     reader_start& start);
   result<> bound(attempt_connections& c, recovered_job& job);
   result<> prepare_destinations(attempt_connections& c, recovered_job& job);
   result<> make_durable(const std::map<std::string, std::int32_t>& partitions, attempt_connections& c, recovered_job& job);

@@ -7,7 +7,8 @@
 #include <random>
 #include <set>
 #include <thread>
-#include "actors/supervisor.hpp"
+#include <weir/caf/hosted_service.hpp>
+#include "actors/hosting/hosted_supervisor.hpp"
 
 namespace weir {
 namespace {
@@ -51,6 +52,10 @@ class caf_runtime final : public runtime {
  public:
   caf_runtime(unsigned threads, std::vector<job_spec> jobs, std::vector<std::unique_ptr<store_lock>> locks)
       : config_(threads), jobs_(std::move(jobs)), locks_(std::move(locks)) {
+    for (const auto& spec : jobs_)
+      if (spec.plan.hosted)
+        for (const auto& types : spec.plan.hosted->message_types)
+          types(config_);
     system_ = std::make_unique<caf::actor_system>(config_);
     for (auto& spec : jobs_) {
       auto shared = std::make_shared<job_shared>();
@@ -61,7 +66,7 @@ class caf_runtime final : public runtime {
           directory_->announce(spec.plan.job);
     }
     for (std::size_t i = 0; i < jobs_.size(); ++i)
-      system_->spawn(supervisor_actor,
+      system_->spawn(jobs_[i].plan.hosted ? hosted_supervisor : supervisor_actor,
                      supervisor_options{&jobs_[i], shared_[i], directory_, [this](job_end e) { on_end(std::move(e)); }});
   }
 
@@ -177,7 +182,11 @@ result<std::unique_ptr<runtime>> start_runtime(const runtime_options& options, s
     locks.push_back(std::move(lock));
   }
   auto threads = options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
-  return std::unique_ptr<runtime>(std::make_unique<caf_runtime>(threads, std::move(jobs), std::move(locks)));
+  try {
+    return std::unique_ptr<runtime>(std::make_unique<caf_runtime>(threads, std::move(jobs), std::move(locks)));
+  } catch (const std::exception& e) {
+    return error{errc::user_code_failed, std::string("the actor system does not start: ") + e.what()};
+  }
 }
 
 } // namespace weir

@@ -114,6 +114,13 @@ struct publisher_status {
   std::uint64_t waiting_epochs = 0;
 };
 
+/// How far an ordinary actor's service has come: offsets that its consumer group was given.
+struct commits_status {
+  std::uint64_t count = 0;     ///< Since the process started.
+  std::optional<timestamp> at; ///< Of the last one.
+  std::uint64_t open = 0;      ///< Events that the actor has and has not answered.
+};
+
 /// A snapshot of figures for the live line and for status. Rates are for the reader of two snapshots to compute.
 struct job_status {
   std::string job;
@@ -141,7 +148,10 @@ struct job_status {
   std::vector<operator_status> operators; ///< In topological order; empty until the graph was built for the first time.
   std::vector<partition_status> partitions;
   std::vector<channel_status> channels;
-  std::vector<parked_key> parked; ///< Of an actor service.
+  std::vector<parked_key> parked;          ///< Of an actor service.
+  std::optional<commits_status> commits{}; ///< Of an ordinary actor, which has no checkpoints.
+  std::vector<std::pair<std::string, std::uint64_t>>
+      counters{}; ///< By name: what an ordinary actor counts, and how its events went.
 };
 
 /// How a job of this process ended.

@@ -72,6 +72,9 @@ struct edge_plan {
   const batch_codec* codec = nullptr; ///< Of the rows on this edge.
 };
 
+/// How an ordinary actor that runs as a service is made and fed; complete only where actors are known (weir/caf.hpp).
+struct hosted_service;
+
 /// What runs: made from a job graph, validated. Vertices are in topological order.
 struct job_plan {
   std::string job;
@@ -79,6 +82,8 @@ struct job_plan {
   std::vector<vertex_plan> vertices;
   std::vector<edge_plan> edges;
   std::string fingerprint; ///< Names, state schemas, window sizes, key types: compared at restore, in readable lines.
+  /// Set: the one task is an ordinary actor, and its vertices have no chains. It keeps no checkpoints.
+  std::shared_ptr<const hosted_service> hosted{};
 };
 
 /// hash -> key group -> task; the same on every node and in every release (docs/formats.md).

@@ -17,6 +17,7 @@ namespace weir {
 enum class service_kind : std::uint8_t {
   job,   ///< A dataflow.
   actor, ///< An actor service: handlers of events, requests and timers.
+  caf,   ///< An ordinary CAF actor (weir/caf.hpp).
 };
 
 /// A type of service that a configuration can name: what it is called, which settings it has, and the code that turns
@@ -46,11 +47,23 @@ concept actor_declaration = requires {
   typename Made::context;
   typename Made::reader;
 };
+// What is fed as an ordinary actor says so.
+template <class Made>
+concept hosted_declaration = requires {
+  typename Made::hosted;
+};
+
+template <class Made>
+constexpr service_kind kind_of() {
+  if (hosted_declaration<Made>)
+    return service_kind::caf;
+  return actor_declaration<Made> ? service_kind::actor : service_kind::job;
+}
 } // namespace detail
 
-/// A service type from a function of its settings that returns a weir::job, a weir::actor_service, a job_plan or a
-/// result<job_plan>; its kind follows from that. A member `parallelism` of the settings is the parallelism of the job's keyed
-/// operators that have none of their own.
+/// A service type from a function of its settings that returns a weir::job, a weir::actor_service, a weir::caf_service, a
+/// job_plan or a result<job_plan>; its kind follows from that. A member `parallelism` of the settings is the parallelism of the
+/// job's keyed operators that have none of their own.
 ///
 ///     weir::service("order-totals", "Totals per customer and minute.", order_totals_table(), make_order_totals)
 template <class Settings, class Factory>
@@ -59,7 +72,7 @@ service_type service(std::string name, std::string sentence, settings_of<Setting
   service_type out;
   out.name = std::move(name);
   out.sentence = std::move(sentence);
-  out.kind = detail::actor_declaration<std::invoke_result_t<Factory&, const Settings&>> ? service_kind::actor : service_kind::job;
+  out.kind = detail::kind_of<std::invoke_result_t<Factory&, const Settings&>>();
   out.settings = shared;
   out.plan = [shared, make = std::move(make)](const std::string& job, const setting_values& values) -> result<job_plan> {
     const Settings settings = shared->make(values);

@@ -9,7 +9,17 @@
 namespace weir {
 namespace {
 
-const char* kind_text(service_kind kind) { return kind == service_kind::actor ? "actor" : "job"; }
+const char* kind_text(service_kind kind) {
+  switch (kind) {
+    case service_kind::job:
+      return "job";
+    case service_kind::actor:
+      return "actor";
+    case service_kind::caf:
+      return "caf";
+  }
+  return "";
+}
 
 std::string json_text(std::string_view text) {
   std::string out;

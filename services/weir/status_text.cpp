@@ -106,7 +106,22 @@ void print_partitions(std::string& out, const json::array& all, timestamp now) {
     out += fmt::format("  … and {} partitions with less lag\n", all.size() - most_partitions);
 }
 
+void print_commits(std::string& out, const json::value& s, timestamp now) {
+  const auto& c = s.at("commits");
+  out += fmt::format("  offsets committed {}; {} events open\n",
+                     c.at("at").is_null() ? std::string("never yet") : age(c.at("at"), now) + " ago",
+                     c.at("open_events").to_number<std::uint64_t>());
+  std::string counters;
+  for (const auto& [name, n] : s.at("counters").as_object())
+    if (auto count = n.to_number<std::uint64_t>(); count > 0)
+      counters += (counters.empty() ? "" : ", ") + on_one_line(std::string(name)) + " " + std::to_string(count);
+  if (!counters.empty())
+    out += "  counters: " + counters + "\n";
+}
+
 void print_durability(std::string& out, const json::value& s, timestamp now) {
+  if (!s.at("commits").is_null())
+    return print_commits(out, s, now);
   const auto& c = s.at("checkpoints");
   if (c.at("newest").is_null())
     out += "  no checkpoint yet";

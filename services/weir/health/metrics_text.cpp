@@ -32,6 +32,12 @@ void add_service(metric_samples& out, const job_status& s) {
   add_known(out, metric::service_watermark, {s.job}, s.watermark);
   out.add(metric::service_parked_keys, {s.job}, static_cast<double>(s.parked.size()));
   out.add(metric::service_parked_events, {s.job}, static_cast<double>(parked_events(s)));
+  if (s.commits) {
+    out.add(metric::service_open_events, {s.job}, static_cast<double>(s.commits->open));
+    out.add(metric::service_commits, {s.job}, static_cast<double>(s.commits->count));
+  }
+  for (const auto& [name, count] : s.counters)
+    out.add(metric::service_counter, {s.job, name}, static_cast<double>(count));
 }
 
 void add_operators(metric_samples& out, const job_status& s) {

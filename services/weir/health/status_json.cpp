@@ -161,6 +161,19 @@ json::array parked_keys_of(const job_status& s) {
   return out;
 }
 
+json::value commits_of(const job_status& s) {
+  if (!s.commits)
+    return nullptr;
+  return json::object{{"count", s.commits->count}, {"at", time_or_null(s.commits->at)}, {"open_events", s.commits->open}};
+}
+
+json::object counters_of(const job_status& s) {
+  json::object out;
+  for (const auto& [name, count] : s.counters)
+    out[json::string(words(name).as_string())] = count;
+  return out;
+}
+
 /// What a phase needs to be understood: why it waits, what it failed on.
 std::string reason_of(const job_status& s) {
   if (s.phase == job_phase::failed && s.cause)
@@ -185,6 +198,8 @@ json::object service_of(const job_status& s, const job_status* before, const rat
           {"graph", json::object{{"operators", operators_of(s, before, rate)}, {"channels", channels_of(s, before, rate)}}},
           {"partitions", partitions_of(s, before, rate)},
           {"checkpoints", checkpoints_of(s)},
+          {"commits", commits_of(s)},
+          {"counters", counters_of(s)},
           {"publisher", publisher_of(s.publisher)},
           {"store", json::object{{"bytes", s.store_bytes}, {"unapplied_bytes", s.unapplied_bytes}}},
           {"parked", json::object{{"keys", s.parked.size()}, {"events", parked_events(s)}}},
