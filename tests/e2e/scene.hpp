@@ -59,7 +59,7 @@ struct scene {
 [[nodiscard]] const scene& order_totals_scene();
 [[nodiscard]] const scene& fraud_detection_scene();
 [[nodiscard]] const scene& click_sessions_scene();
-/// inventory and payments, with the other example services beside them.
+/// inventory, payments and notifier, with the other example services beside them.
 [[nodiscard]] const scene& shop_scene();
 
 /// The scene of that service; throws std::invalid_argument if there is none.

@@ -96,7 +96,7 @@ std::string text(const json::object& o, const char* field) { return *text_of(o, 
 struct saga {
   json::object order;
   std::string outcome, reason, payment;
-  int results = 0, reservations = 0, payments = 0, refunds = 0;
+  int results = 0, reservations = 0, payments = 0, refunds = 0, notifications = 0;
   std::vector<std::string> stock, account; ///< Steps in the order of their topics.
 };
 
@@ -113,6 +113,7 @@ class shop_judge {
                                        {"shop.refunds", &saga::refunds}})
       messages(topic, count);
     results();
+    notifications();
     for (const auto& [id, s] : sagas_)
       check(id, s);
     for (const auto& [article, s] : stocks_)
@@ -262,6 +263,23 @@ class shop_judge {
                });
   }
 
+  // The plain actor is at least once: copies are right, a result without one is not, nor one without a result.
+  void notifications() {
+    read_.each("shop.notifications", {"customer", "text"}, {"order_id"}, [&](const json::object& o, const topic_record& r) {
+      const auto id = number(o, "order_id");
+      auto* s = saga_of(id, "shop.notifications", r);
+      if (s == nullptr)
+        return;
+      ++s->notifications;
+      const auto customer = text(s->order, "customer"), said = text(o, "text");
+      read_.check_key("shop.notifications", r, customer);
+      const bool shipped = said.find("on its way") != std::string::npos, cancelled = said.find("cancelled") != std::string::npos;
+      if (text(o, "customer") != customer || said.find("order " + std::to_string(id) + " ") == std::string::npos ||
+          shipped != (s->outcome == "shipped") || cancelled != (s->outcome == "cancelled"))
+        complain("a notification does not tell of the result of its order: " + *r.value + " at " + place_of(r));
+    });
+  }
+
   void check(std::int64_t id, const saga& s) {
     using steps = std::vector<std::string>;
     const auto who = "order " + std::to_string(id) + " ";
@@ -269,6 +287,8 @@ class shop_judge {
       complain(who + "has " + std::to_string(s.results) + " results");
       return;
     }
+    if (s.notifications < 1)
+      complain(who + "has a result and no notification");
     const bool reserved = !s.stock.empty();
     const auto list = [](const steps& all) {
       std::string out;
@@ -354,6 +374,13 @@ bool shop_settled(const world_facts& facts) {
   if (facts.topics.at("shop.results").size() < facts.topics.at("shop.orders").size() ||
       facts.topics.at("shop.payments").size() < facts.topics.at("shop.reservations").size())
     return false;
+  std::set<std::int64_t> notified;
+  for (const auto& r : facts.topics.at("shop.notifications"))
+    if (const auto o = object_of(r))
+      notified.insert(integer_of(*o, "order_id").value_or(0));
+  for (const auto& r : facts.topics.at("shop.results"))
+    if (const auto o = object_of(r); o && !notified.contains(integer_of(*o, "order_id").value_or(0)))
+      return false;
   std::set<std::int64_t> not_shipped;
   for (const auto& r : facts.topics.at("shop.results"))
     if (const auto o = object_of(r); o && text_of(*o, "outcome") != "shipped")

@@ -73,7 +73,16 @@ world_facts shop() {
                                                                  {"refused", "invalid"}};
   for (std::size_t i = 0; i < ends.size(); ++i)
     add("shop.results", "c", orders[i] + ",\"outcome\":\"" + ends[i].first + "\",\"reason\":\"" + ends[i].second + "\"}");
-  for (const auto* t : {"shop.results", "shop.stock", "shop.accounts"})
+  for (int id = 1; id <= 5; ++id)
+    add("shop.notifications", "c",
+        "{\"order_id\":" + std::to_string(id) + R"(,"customer":"c","text":"Your order )" + std::to_string(id) +
+            (id == 1   ? " is on its way."
+             : id == 2 ? " was cancelled."
+                       : " is not possible.") +
+            "\"}");
+  // At least once: a copy is no damage.
+  f.topics["shop.notifications"].push_back(f.topics["shop.notifications"].front());
+  for (const auto* t : {"shop.results", "shop.stock", "shop.accounts", "shop.notifications"})
     f.partitions[t] = 1;
   return f;
 }
@@ -110,13 +119,16 @@ TEST_CASE("a right run of the shop passes, has begun and has come to its end") {
   CHECK(shop_settled(f));
 }
 
-TEST_CASE("the shop has not come to its end while a result, an answer or a refund is missing") {
+TEST_CASE("the shop has not come to its end while a result, an answer, a refund or a notification is missing") {
   for (const auto* topic : {"shop.results", "shop.payments", "shop.accounts"}) {
     auto f = shop();
     f.topics[topic].pop_back();
     CHECK_FALSE(shop_settled(f));
   }
   auto f = shop();
+  f.topics["shop.notifications"].erase(f.topics["shop.notifications"].begin() + 2);
+  CHECK_FALSE(shop_settled(f));
+  f = shop();
   f.topics["shop.stock"].erase(f.topics["shop.stock"].begin());
   CHECK_FALSE(shop_opened(f));
 }
@@ -147,6 +159,12 @@ TEST_CASE("the judge of the shop names each damage") {
       {"a result that cannot be", "shop.results", [](records& r) { replace(r[1], "not_paid_in_time", "paid"); }},
       {"another quantity than its order", "shop.results", [](records& r) { replace(r[0], "\"quantity\":2", "\"quantity\":3"); }},
       {"has 1 reservations and 2 payments", "shop.payments", [](records& r) { r.push_back(r.back()); }},
+      {"order 3 has a result and no notification", "shop.notifications", [](records& r) { r.erase(r.begin() + 2); }},
+      {"shop.notifications speaks of order 9", "shop.notifications",
+       [](records& r) { replace(r[4], "\"order_id\":5", "\"order_id\":9"); }},
+      {"a notification does not tell", "shop.notifications", [](records& r) { replace(r[0], "on its way", "cancelled"); }},
+      {"a notification does not tell", "shop.notifications", [](records& r) { replace(r[1], "order 2 ", "order 1 "); }},
+      {"shop.notifications has the key d", "shop.notifications", [](records& r) { r[0].key = "d"; }},
       {"has 0 refunds", "shop.refunds", [](records& r) { r.clear(); }},
       {"must have c", "shop.results", [](records& r) { r[0].key = "d"; }},
       {"Java producer", "shop.stock", [](records& r) { r[0].partition = 1; }},

@@ -11,6 +11,7 @@
 #include "services/fraud-detection/fraud_detection.hpp"
 #include "services/inventory/inventory.hpp"
 #include "services/order-totals/order_totals.hpp"
+#include "services/notifier/notifier.hpp"
 #include "services/payments/payments.hpp"
 #include "services/weir/commands.hpp"
 #include "services/weir/connections.hpp"
@@ -133,7 +134,7 @@ struct bench {
   duration log_period = std::chrono::seconds(10);
   decltype(program_seams::serve_health) serve_health; ///< Empty: no test opens a port that it does not ask for.
   program all{{order_totals_service(), fraud_detection_service(), click_sessions_service(), shop::inventory_service(),
-               shop::payments_service()},
+               shop::payments_service(), shop::notifier_service()},
               {}};
 
   exit_code run(const std::vector<std::string>& arguments) {
