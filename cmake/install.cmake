@@ -1,4 +1,4 @@
-# What `cmake --install` and the package hold: the program, one library (weir::weir), what tests need (weir::testing), the
+# What `cmake --install` and the package hold: the program, one library (weir::weir), what tests need (weir::testing), what plain CAF actors need (weir::caf), the
 # headers a user's code reaches, CMake files for find_package(weir CONFIG), configurations and documents.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -93,6 +93,11 @@ list(REMOVE_ITEM testing_foreign ${program_foreign})
 weir_library(weir_installed weir program_parts program_foreign weir)
 weir_library(weir_installed_testing weir_testing testing_parts testing_foreign testing)
 target_link_libraries(weir_installed_testing INTERFACE weir_installed)
+# weir::caf, for those who include <weir/caf.hpp>: its code is in weir::weir, which runs the actors.
+add_library(weir_installed_caf INTERFACE)
+set_target_properties(weir_installed_caf PROPERTIES EXPORT_NAME caf)
+target_link_libraries(weir_installed_caf INTERFACE weir_installed $<INSTALL_INTERFACE:caf::core>)
+install(TARGETS weir_installed_caf EXPORT weirTargets)
 
 get_property(WEIR_FIND_DEPENDENCIES GLOBAL PROPERTY weir_find_dependencies)
 list(REMOVE_DUPLICATES WEIR_FIND_DEPENDENCIES)
@@ -108,7 +113,8 @@ install(EXPORT weirTargets NAMESPACE weir:: DESTINATION ${WEIR_CMAKE_DIR})
 
 # The headers that users name; those they include come along, the others stay private.
 install(CODE "set(weir_include \"${CMAKE_INSTALL_INCLUDEDIR}\")\nset(weir_tree \"${CMAKE_BINARY_DIR}/include\")
-set(weir_public_headers weir/weir.hpp weir/program.hpp weir/testing/local_run.hpp weir/testing/operator_kit.hpp weir/services/actor_service.hpp)")
+set(weir_public_headers weir/weir.hpp weir/program.hpp weir/testing/local_run.hpp weir/testing/operator_kit.hpp weir/services/actor_service.hpp weir/caf.hpp)
+set(weir_caf_headers weir/caf.hpp weir/caf/hosted_service.hpp)")
 install(SCRIPT ${CMAKE_CURRENT_LIST_DIR}/install_headers.cmake)
 
 install(TARGETS weir RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
