@@ -12,7 +12,10 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 crash_run::crash_run(const crash_settings& s, const scene& what, world& w, std::filesystem::path folder, std::uint64_t seed)
-    : settings_(s), scene_(what), world_(w), folder_(std::move(folder)), maker_(what.make_input(seed, s.keys)), random_(seed) {}
+    : settings_(s), scene_(what), world_(w), folder_(std::move(folder)), maker_(what.make_input(seed, s.keys)), random_(seed) {
+  for (const auto& c : scene_.companions)
+    companions_.push_back(c.make_input ? c.make_input(seed, s.keys) : nullptr);
+}
 
 crash_outcome crash_run::at_fail_points(const std::vector<std::string>& arms) {
   return run([&] {
@@ -100,7 +103,12 @@ crash_outcome crash_run::run(const std::function<void()>& disturb) {
     outcome_.settled = std::chrono::duration_cast<milliseconds>(steady_clock::now() - last_start);
     if (end.exit_code != 0)
       throw std::runtime_error("the undisturbed run to the end ended with " + end.text());
-    outcome_.judged = scene_.judge(world_.read_all());
+    if (scene_.settled && !scene_.companions.empty()) {
+      const auto bounded = start("", true);
+      if (const auto over = wait_to_end(*bounded); over.exit_code != 0)
+        throw std::runtime_error("the run of all services to the end of their input ended with " + over.text());
+    }
+    judge();
     if (outcome_.judged.totals == 0)
       throw std::runtime_error("there is no output: nothing was tested");
   } catch (const std::exception& e) {
@@ -127,13 +135,34 @@ std::unique_ptr<process> crash_run::start(const std::string& fail_point, bool un
   return std::make_unique<process>(s);
 }
 
-void crash_run::feed() { world_.produce(maker_->next(settings_.chunk)); }
+void crash_run::feed() {
+  world_.produce(maker_->next(settings_.chunk));
+  for (std::size_t i = 0; i < companions_.size(); ++i)
+    if (const auto& c = scene_.companions[i]; companions_[i])
+      world_.produce_to(c.input, c.key_field, companions_[i]->next(settings_.chunk / 3));
+}
+
+void crash_run::judge() {
+  auto facts = world_.read_all();
+  outcome_.judged = scene_.judge(facts);
+  if (scene_.companions.empty())
+    return;
+  world_.read_companions(facts);
+  for (const auto& c : scene_.companions) {
+    const auto other = c.judge(facts);
+    outcome_.judged.complaint_count += other.complaint_count;
+    for (const auto& sentence : other.complaints)
+      outcome_.judged.complaints.push_back(c.service + ": " + sentence);
+    if (other.totals == 0)
+      throw std::runtime_error("there is no output of " + c.service + ": nothing of it was tested");
+  }
+}
 
 void crash_run::open() {
   if (scene_.openings.empty())
     return;
   for (const auto& o : scene_.openings)
-    world_.open_with(o, o.make(settings_.keys));
+    world_.produce_to(o.where, o.key_field, o.make(settings_.keys));
   const auto job = start("", false);
   if (const auto end = run_until(*job, scene_.opened, "handled what comes before the input"); end.exit_code != 0)
     throw std::runtime_error("the run before the input ended with " + end.text());

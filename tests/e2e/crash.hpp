@@ -67,6 +67,7 @@ class crash_run {
   crash_outcome run(const std::function<void()>& disturb);
   std::unique_ptr<process> start(const std::string& fail_point, bool until_end);
   void feed();
+  void judge();
   void open();
   /// Waits until the facts are so and stops the job; or its end, whatever it was.
   process_end run_until(process& p, const std::function<bool(const world_facts&)>& done, const char* what);
@@ -78,6 +79,7 @@ class crash_run {
   world& world_;
   std::filesystem::path folder_;
   std::unique_ptr<input_maker> maker_;
+  std::vector<std::unique_ptr<input_maker>> companions_; ///< By companion; null for one that makes no input.
   std::mt19937_64 random_;
   crash_outcome outcome_;
 };

@@ -145,8 +145,8 @@ class crash_table {
     std::printf("%s on %s, seed %llu, %zu fail points\n", scene_.service.c_str(),
                 arguments_.log ? "embedded log" : ("Kafka at " + arguments_.brokers).c_str(),
                 static_cast<unsigned long long>(arguments_.seed), points.size());
-    std::printf("%-28s %-11s %6s %6s %7s %7s %6s %8s  %s\n", "fail point", "mode", "starts", "kills", "input", "output", "late",
-                "seconds", "verdict");
+    std::printf("%-28s %-11s %6s %6s %7s %7s %6s %8s%s  %s\n", "fail point", "mode", "starts", "kills", "input", "output", "late",
+                "seconds", scene_.settled ? "  settled" : "", "verdict");
     std::fflush(stdout);
     if (arguments_.undisturbed)
       row("-", "undisturbed", 0, [](e2e::crash_run& r) { return r.at_fail_points({}); });
@@ -300,9 +300,13 @@ class crash_table {
       outcome.failure = "it was killed " + std::to_string(outcome.kills) + " times only";
     kills_ += outcome.kills;
     const bool right = outcome.right();
-    std::printf("%-28s %-11s %6u %6u %7zu %7zu %6zu %8.1f  %s\n", point.c_str(), mode.c_str(), outcome.starts, outcome.kills,
+    std::printf("%-28s %-11s %6u %6u %7zu %7zu %6zu %8.1f", point.c_str(), mode.c_str(), outcome.starts, outcome.kills,
                 outcome.judged.orders, outcome.judged.totals, outcome.judged.late,
-                static_cast<double>(outcome.took.count()) / 1000.0, right ? "right" : "WRONG");
+                static_cast<double>(outcome.took.count()) / 1000.0);
+    // Seconds from the last start until everything had come to its end: a minute is the limit.
+    if (scene_.settled)
+      std::printf(" %8.1f", static_cast<double>(outcome.settled.count()) / 1000.0);
+    std::printf("  %s\n", right ? "right" : "WRONG");
     if (!right) {
       ++wrong_;
       if (!outcome.failure.empty())

@@ -72,6 +72,9 @@ class kafka_world : public world {
     create(input_);
     for (const auto& o : s.openings)
       create(topic_name(o.where));
+    for (const auto& c : s.companions)
+      if (c.make_input)
+        create(topic_name(c.input));
   }
 
   fs::path config() const override { return config_; }
@@ -89,8 +92,8 @@ class kafka_world : public world {
 
   void produce(const std::vector<input_line>& lines) override { produce_to(input_, lines); }
 
-  void open_with(const scene::opening& o, const std::vector<input_line>& lines) override {
-    produce_to(topic_name(o.where), lines);
+  void produce_to(const scene::topic& where, const std::string&, const std::vector<input_line>& lines) override {
+    produce_to(topic_name(where), lines);
   }
 
   bool produce_killed(const std::vector<input_line>&, const std::string& fail_point) override {
@@ -103,12 +106,19 @@ class kafka_world : public world {
     facts.topics[scene_of_world().input.name] = consume(input_, facts);
     for (const auto& o : scene_of_world().openings)
       facts.topics[o.where.name] = consume(topic_name(o.where), facts);
-    for (const auto& t : scene_of_world().outputs) {
-      facts.topics[t.name] = consume(topic_name(t), facts);
-      facts.partitions[t.name] = partition_count(topic_name(t));
-    }
+    for (const auto& t : scene_of_world().outputs)
+      add(t, facts);
     facts.partitions[".weir-markers"] = partition_count(name_ + ".weir-markers");
     return facts;
+  }
+
+  void read_companions(world_facts& facts) override {
+    for (const auto& c : scene_of_world().companions) {
+      if (c.make_input)
+        add(c.input, facts);
+      for (const auto& t : c.outputs)
+        add(t, facts);
+    }
   }
 
   void clean_up() override {
@@ -125,7 +135,14 @@ class kafka_world : public world {
   }
 
  private:
-  std::string topic_name(const scene::topic& t) const { return t.variable.empty() ? input_ + t.suffix : name_ + "." + t.name; }
+  std::string topic_name(const scene::topic& t) const {
+    return t.variable.empty() && !t.suffix.empty() ? input_ + t.suffix : name_ + "." + t.name;
+  }
+
+  void add(const scene::topic& t, world_facts& facts) {
+    facts.topics[t.name] = consume(topic_name(t), facts);
+    facts.partitions[t.name] = partition_count(topic_name(t));
+  }
 
   void produce_to(const std::string& topic, const std::vector<input_line>& lines) {
     for (const auto& o : lines) {
@@ -146,6 +163,11 @@ class kafka_world : public world {
     out.insert(out.end(), scene_of_world().others.begin(), scene_of_world().others.end());
     for (const auto& o : scene_of_world().openings)
       out.push_back(o.where);
+    for (const auto& c : scene_of_world().companions) {
+      if (c.make_input)
+        out.push_back(c.input);
+      out.insert(out.end(), c.outputs.begin(), c.outputs.end());
+    }
     return out;
   }
 

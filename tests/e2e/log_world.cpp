@@ -24,6 +24,9 @@ class log_world : public world {
     create(s.input.name);
     for (const auto& o : s.openings)
       create(o.where.name);
+    for (const auto& c : s.companions)
+      if (c.make_input)
+        create(c.input.name);
   }
 
   fs::path config() const override { return config_; }
@@ -32,8 +35,8 @@ class log_world : public world {
 
   void produce(const std::vector<input_line>& lines) override { weir(produce_command(), write(lines), {}); }
 
-  void open_with(const scene::opening& o, const std::vector<input_line>& lines) override {
-    weir({"log", "produce", log_.string(), o.where.name, "--key", o.key_field}, write(lines), {});
+  void produce_to(const scene::topic& where, const std::string& key_field, const std::vector<input_line>& lines) override {
+    weir({"log", "produce", log_.string(), where.name, "--key", key_field}, write(lines), {});
   }
 
   bool produce_killed(const std::vector<input_line>& lines, const std::string& fail_point) override {
@@ -62,11 +65,18 @@ class log_world : public world {
     facts.topics[facts.input_topic] = consume(facts.input_topic);
     for (const auto& o : scene_of_world().openings)
       facts.topics[o.where.name] = consume(o.where.name);
-    for (const auto& t : scene_of_world().outputs) {
-      facts.topics[t.name] = consume(t.name);
-      facts.partitions[t.name] = partitions_of(t.name);
-    }
+    for (const auto& t : scene_of_world().outputs)
+      add(t.name, facts);
     return facts;
+  }
+
+  void read_companions(world_facts& facts) override {
+    for (const auto& c : scene_of_world().companions) {
+      if (c.make_input)
+        add(c.input.name, facts);
+      for (const auto& t : c.outputs)
+        add(t.name, facts);
+    }
   }
 
   void clean_up() override {}
@@ -74,6 +84,11 @@ class log_world : public world {
  private:
   void create(const std::string& topic) {
     weir({"log", "create", log_.string(), topic, "--partitions", std::to_string(input_partitions)}, {}, {});
+  }
+
+  void add(const std::string& topic, world_facts& facts) {
+    facts.topics[topic] = consume(topic);
+    facts.partitions[topic] = partitions_of(topic);
   }
 
   std::vector<std::string> produce_command() const {

@@ -58,6 +58,27 @@ const scene& click_sessions_scene() {
   return s;
 }
 
+namespace {
+
+scene::companion companion_of(const scene& s) {
+  auto outputs = s.outputs;
+  for (auto& t : outputs)
+    t.suffix.clear(); // Called after its own input, not after the scene's.
+  return {s.service, s.input, s.key_field, s.make_input, std::move(outputs), s.judge};
+}
+
+verdict judge_totals_of_the_shop(const world_facts& w) {
+  run_facts facts;
+  facts.orders_topic = w.input_topic;
+  facts.orders = w.topics.at("shop.orders");
+  facts.totals = w.topics.at("order-totals");
+  facts.late = w.topics.at("shop.orders.late");
+  facts.totals_partitions = w.partitions.at("order-totals");
+  return judge(facts);
+}
+
+} // namespace
+
 const scene& shop_scene() {
   static const scene s{"shop",
                        {"shop.orders", "SHOP_ORDERS"},
@@ -78,13 +99,15 @@ const scene& shop_scene() {
                        shop_settled,
                        "inventory",
                        {{"RESERVATION_TIMEOUT", "2s"}},
-                       {{"shop.commands", "SHOP_COMMANDS"},
-                        {"order-totals", "TOTALS_TOPIC"},
-                        {"charges", "CHARGES_TOPIC"},
-                        {"fraud-alerts", "ALERTS_TOPIC"},
-                        {"clicks", "CLICKS_TOPIC"},
-                        {"sessions", "SESSIONS_TOPIC"},
-                        {"top-pages", "TOP_PAGES_TOPIC"}}};
+                       {{"shop.commands", "SHOP_COMMANDS"}},
+                       {companion_of(fraud_detection_scene()),
+                        companion_of(click_sessions_scene()),
+                        {"order-totals",
+                         {"shop.orders", "SHOP_ORDERS"},
+                         "customer",
+                         {},
+                         {{"order-totals", "TOTALS_TOPIC"}, {"shop.orders.late", ""}},
+                         judge_totals_of_the_shop}}};
   return s;
 }
 

@@ -29,8 +29,9 @@ class input_maker {
 /// A service under test: its files config/<service>.json and config/<service>.kafka.json, its topics, its input and its judge.
 struct scene {
   struct topic {
-    std::string name;     ///< In the configuration for the embedded log.
-    std::string variable; ///< Names it in the configuration for Kafka; empty: the input's name with `suffix`.
+    std::string name; ///< In the configuration for the embedded log.
+    std::string
+        variable; ///< Names it in the configuration for Kafka; empty: it is called after another, or the input with `suffix`.
     std::string suffix = {};
   };
   std::string service;
@@ -54,6 +55,17 @@ struct scene {
   std::string job = {};                                ///< Whose store is looked into; empty: that of `service`.
   std::map<std::string, std::string> environment = {}; ///< Of each start.
   std::vector<topic> others = {};                      ///< Topics of the configuration that are not judged.
+
+  /// Another service of the same file. It comes to its end in a run to the end of all input, behind everything else.
+  struct companion {
+    std::string service;
+    topic input; ///< Without a maker it is another service's.
+    std::string key_field;
+    std::function<std::unique_ptr<input_maker>(std::uint64_t seed, unsigned keys)> make_input;
+    std::vector<topic> outputs;
+    std::function<verdict(const world_facts&)> judge;
+  };
+  std::vector<companion> companions = {};
 };
 
 [[nodiscard]] const scene& order_totals_scene();

@@ -22,13 +22,15 @@ class world {
   [[nodiscard]] virtual std::map<std::string, std::string> environment() const = 0;
   /// Appends to the input; returns when it is there.
   virtual void produce(const std::vector<input_line>& lines) = 0;
-  /// Appends to the topic of an opening; returns when it is there.
-  virtual void open_with(const scene::opening& o, const std::vector<input_line>& lines) = 0;
+  /// Appends to the topic of an opening or a companion's input; returns when it is there.
+  virtual void produce_to(const scene::topic& where, const std::string& key_field, const std::vector<input_line>& lines) = 0;
   /// As produce, by `weir log produce` that is killed at `fail_point`: all of the records are there, or none of them. Returns
   /// whether they are. Throws std::runtime_error if it is not killed or if a part of them is there.
   virtual bool produce_killed(const std::vector<input_line>& lines, const std::string& fail_point) = 0;
   /// Input and output as a read_committed reader sees them, and the partitions with an open transaction.
   virtual world_facts read_all() = 0;
+  /// Adds the topics of the companions.
+  virtual void read_companions(world_facts& facts) = 0;
   /// The same of order-totals.
   run_facts read() { return order_facts(read_all()); }
   /// The folder of the job's store.
