@@ -13,8 +13,8 @@
 
 int main(int argc, char** argv) {
   weir::program all;
-  all.services = {weir::order_totals_service(), weir::fraud_detection_service(), weir::click_sessions_service(),
-                  weir::shop::inventory_service(), weir::shop::payments_service(), weir::shop::notifier_service()};
+  all.services = {weir::order_totals_service(),    weir::fraud_detection_service(), weir::click_sessions_service(),
+                  weir::shop::inventory_service(), weir::shop::payments_service(),  weir::shop::notifier_service()};
   all.commands = {weir::generate_command(all, weir::orders_generator()), weir::generate_command(all, weir::charges_generator()),
                   weir::generate_command(all, weir::clicks_generator()), weir::generate_command(all, weir::shop_generator())};
   return weir::main(argc, argv, all);
