@@ -134,6 +134,27 @@ TEST_CASE("status for people shows services, graph, back pressure, who holds a w
     CHECK(holds(text, part));
 }
 
+TEST_CASE("a plain actor shows its commits, open events and counters instead of checkpoints") {
+  auto s = sample();
+  s.commits = commits_status{12, noon - 700ms, 3};
+  s.counters = {{"mails", 40}, {"weir.dead_letters", 0}};
+  auto text = must_text(status_json({{s}, 1s}, nullptr, noon, 7, "1.2.3"));
+  INFO(text);
+  CHECK(holds(text, "offsets committed 0.7s ago; 3 events open"));
+  CHECK(holds(text, "counters: mails 40\n"));
+  CHECK_FALSE(holds(text, "checkpoint 17"));
+  auto metrics = metrics_text(std::vector{s}, {}, {}, "1");
+  for (const char* line :
+       {"weir_service_open_events{service=\"totals\"} 3\n", "weir_service_commits_total{service=\"totals\"} 12\n",
+        "weir_service_counter_total{service=\"totals\",counter=\"mails\"} 40\n"}) {
+    INFO(line);
+    CHECK(holds(metrics, line));
+  }
+  CHECK_FALSE(holds(metrics_text(std::vector{sample()}, {}, {}, "1"), "weir_service_open_events{"));
+  s.commits->at.reset();
+  CHECK(holds(must_text(status_json({{s}, 1s}, nullptr, noon, 7, "1.2.3")), "offsets committed never yet"));
+}
+
 TEST_CASE("of many partitions those with the most lag are shown, and how many are not") {
   auto s = sample();
   s.partitions.clear();
