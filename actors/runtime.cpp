@@ -112,7 +112,8 @@ class caf_runtime final : public runtime {
       return false;
     auto released = false;
     caf::scoped_actor self(*system_);
-    self->request<caf::message_priority::high>(owner.task, caf::duration{std::chrono::seconds(10)}, msg::release_key{encoded_key, how})
+    self->request<caf::message_priority::high>(owner.task, caf::duration{std::chrono::seconds(10)},
+                                               msg::release_key{encoded_key, how})
         .receive([&](bool was) { released = was; }, [](const caf::error&) {});
     return released;
   }
