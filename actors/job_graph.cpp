@@ -137,9 +137,13 @@ void job_graph::spawn_control(const recovered_job& job, attempt_connections& con
   p.incarnation = store_.incarnation();
   p.store = actors.store;
   p.supervisor = supervisor_;
-  for (auto& v : spec_.plan.vertices)
-    if (v.kind == vertex_kind::source)
-      p.sources[v.name] = {connections.sources.at(v.source.topic.connection).get(), v.source.topic.topic};
+  for (auto& v : spec_.plan.vertices) {
+    if (v.kind != vertex_kind::source)
+      continue;
+    auto& to = p.topics[{v.source.topic.connection, v.source.topic.topic}];
+    to.connection = connections.sources.at(v.name).get();
+    to.readers.push_back(v.name);
+  }
   p.log = log_;
   actors.publisher = system_.spawn<caf::detached>(publisher_actor, p);
 }
@@ -315,7 +319,7 @@ result<> job_graph::install_readers(const recovered_job& job, attempt_connection
       if (v.kind != vertex_kind::source)
         continue;
       auto& start = job.readers.at(v.name).at(i.subtask);
-      auto& source = *connections.sources.at(v.source.topic.connection);
+      auto& source = *connections.sources.at(v.name);
       reader_core::parts p;
       p.who = who(i);
       p.topic = v.source.topic.topic;
@@ -341,9 +345,7 @@ result<> job_graph::install_readers(const recovered_job& job, attempt_connection
                                   std::make_shared<std::unique_ptr<reader_core>>(std::make_unique<reader_core>(std::move(p)))});
     }
   }
-  for (auto& [name, source] : connections.sources)
-    WEIR_TRY(source->start());
-  return success();
+  return connections.start_sources();
 }
 
 result<> job_graph::start(const recovered_job& job, attempt_connections& connections, job_actors& actors) {

@@ -1,5 +1,6 @@
 #include "actors/publisher_actor.hpp"
 #include <weir/core/fail_point.hpp>
+#include <weir/graph/source_consumers.hpp>
 
 namespace weir {
 namespace {
@@ -19,15 +20,14 @@ void show_positions(self_pointer self) {
   auto& s = self->state;
   if (!s.positions)
     return;
-  for (auto& [vertex, next] : *s.positions) {
-    auto source = s.options.sources.find(vertex);
-    if (source == s.options.sources.end() || s.shown[vertex] == next)
+  for (auto& [at, topic] : s.options.topics) {
+    auto next = lowest_offsets(*s.positions, topic.readers);
+    if (s.shown[at] == next)
       continue;
-    if (auto r = source->second.connection->commit_offsets(source->second.topic, next); !r)
-      s.options.log.debug("cannot show offsets to the consumer group",
-                          {{"topic", source->second.topic}, {"cause", r.err().message}});
+    if (auto r = topic.connection->commit_offsets(at.second, next); !r)
+      s.options.log.debug("cannot show offsets to the consumer group", {{"topic", at.second}, {"cause", r.err().message}});
     else
-      s.shown[vertex] = next;
+      s.shown[at] = next;
   }
 }
 

@@ -13,12 +13,12 @@ struct publisher_options {
   std::uint64_t incarnation = 0;
   caf::actor store;
   caf::actor supervisor;
-  /// Per source vertex: where and under which topic its offsets are shown to people.
-  struct source {
-    source_connection* connection;
-    std::string topic;
+  /// A topic that the job reads: where its offsets are shown to people, and the source vertices that read it.
+  struct read_topic {
+    source_connection* connection = nullptr;
+    std::vector<std::string> readers;
   };
-  std::map<std::string, source> sources;
+  std::map<std::pair<std::string, std::string>, read_topic> topics; ///< By connection and topic.
   std::shared_ptr<job_shared> shared;
   logger log;
 };
@@ -33,7 +33,7 @@ struct publisher_state {
   bool reading = false; ///< An outbox is asked for.
   bool failed = false;
   std::shared_ptr<const msg::source_positions> positions;
-  std::map<std::string, std::map<std::int32_t, std::int64_t>> shown;
+  std::map<std::pair<std::string, std::string>, std::map<std::int32_t, std::int64_t>> shown; ///< Like `topics`.
   static inline const char* name = "weir.publisher";
 };
 caf::behavior publisher_actor(caf::stateful_actor<publisher_state>* self, publisher_options options);

@@ -3,6 +3,7 @@
 #include <set>
 #include <weir/core/clock.hpp>
 #include <weir/core/fail_point.hpp>
+#include <weir/graph/source_consumers.hpp>
 #include <weir/task/plan_check.hpp>
 #include "actors/messages.hpp"
 
@@ -29,6 +30,14 @@ std::string publisher_id(const job_spec& spec, const std::string& connection) {
 bool uses_outbox(const vertex_plan& v) { return v.kind == vertex_kind::sink && v.sink.guarantee == delivery::exactly_once; }
 
 } // namespace
+
+result<> attempt_connections::start_sources() const {
+  std::set<source_connection*> started;
+  for (const auto& [name, source] : sources)
+    if (started.insert(source.get()).second)
+      WEIR_TRY(source->start());
+  return success();
+}
 
 result<recovered_job> recovery_steps::run(attempt_connections& connections) {
   WEIR_TRY(hit(fail_point::recovery_locked));
@@ -94,13 +103,12 @@ result<recovered_job> recovery_steps::run_hosted(attempt_connections& connection
 result<> recovery_steps::open_connections(attempt_connections& c) {
   // A quarter of the memory each for what librdkafka fetched and what it is about to send.
   auto share = spec_.memory_limit / 4;
-  std::set<std::string> in, out;
+  std::set<std::string> out;
+  std::size_t sources = 0;
   for (auto& v : spec_.plan.vertices) {
-    auto& name = v.kind == vertex_kind::source ? v.source.topic.connection : v.sink.topic.connection;
-    if (v.kind == vertex_kind::source)
-      in.insert(name);
+    sources += v.kind == vertex_kind::source ? 1 : 0;
     if (v.kind == vertex_kind::sink)
-      out.insert(name);
+      out.insert(v.sink.topic.connection);
     for (auto& topic : v.command_topics)
       out.insert(topic.connection);
   }
@@ -110,9 +118,13 @@ result<> recovery_steps::open_connections(attempt_connections& c) {
       return error{errc::invalid_config, "connection '" + name + "' is used by job '" + spec_.plan.job + "' but not configured"};
     return found->second.get();
   };
-  for (auto& name : in) {
-    WEIR_ASSIGN(auto* from, find(name));
-    WEIR_ASSIGN(c.sources[name], from->open_source(spec_.name_space + "." + spec_.plan.job, share / in.size(), log_));
+  for (auto& consumer : source_consumers(spec_.plan)) {
+    WEIR_ASSIGN(auto* from, find(consumer.connection));
+    WEIR_ASSIGN(auto opened,
+                from->open_source(spec_.name_space + "." + spec_.plan.job, share / sources * consumer.sources.size(), log_));
+    std::shared_ptr<source_connection> shared(std::move(opened));
+    for (auto& name : consumer.sources)
+      c.sources[name] = shared;
   }
   for (auto& name : out) {
     WEIR_ASSIGN(auto* to, find(name));
@@ -319,7 +331,7 @@ result<> recovery_steps::wait_for_inputs(attempt_connections& c, std::map<std::s
     auto& topic = v.source.topic;
     auto said = false;
     for (;;) {
-      auto d = c.sources.at(topic.connection)->describe(topic.topic);
+      auto d = c.sources.at(v.name)->describe(topic.topic);
       if (d && d->partitions > 0) {
         partitions[v.name] = d->partitions;
         break;
@@ -354,7 +366,7 @@ result<> recovery_steps::resolve(attempt_connections& c, const std::map<std::str
                                            std::to_string(known->second) +
                                            ": it was made anew. Restore the topic, or start with an empty store"};
     for (std::int32_t p = 0; p < count; ++p) {
-      auto start = start_of(*c.sources.at(v.source.topic.connection), v, p, job);
+      auto start = start_of(*c.sources.at(v.name), v, p, job);
       if (!start)
         return start.err().in("source '" + v.name + "', topic '" + v.source.topic.topic + "' partition " + std::to_string(p));
       job.readers[v.name][p] = std::move(*start);
@@ -418,8 +430,7 @@ result<> recovery_steps::bound(attempt_connections& c, recovered_job& job) {
       if (v.kind != vertex_kind::source)
         continue;
       for (auto& [partition, start] : job.readers[v.name]) {
-        WEIR_ASSIGN(stops[v.name][partition],
-                    c.sources.at(v.source.topic.connection)->end_offset(v.source.topic.topic, partition));
+        WEIR_ASSIGN(stops[v.name][partition], c.sources.at(v.name)->end_offset(v.source.topic.topic, partition));
       }
     }
     return stops;

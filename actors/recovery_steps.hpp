@@ -14,10 +14,13 @@ namespace weir {
 
 /// What an attempt opened on the outside; made anew for each and destroyed with it, tasks first.
 struct attempt_connections {
-  std::map<std::string, std::unique_ptr<source_connection>> sources; ///< By connection name.
+  std::map<std::string, std::shared_ptr<source_connection>> sources; ///< By source vertex; see source_consumers.
   std::map<std::string, std::unique_ptr<sink_connection>> sinks;
   std::map<std::string, std::string> clusters; ///< Cluster id of connections with exactly-once sinks.
   std::shared_ptr<epoch_publisher> publisher;  ///< Null without exactly-once sinks.
+
+  /// Starts every consumer, once. All partitions are open.
+  result<> start_sources() const;
 };
 
 /// Where a partition begins.

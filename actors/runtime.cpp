@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 #include <weir/caf/hosted_service.hpp>
+#include <weir/graph/source_consumers.hpp>
 #include "actors/hosting/hosted_supervisor.hpp"
 
 namespace weir {
@@ -142,7 +143,9 @@ class caf_runtime final : public runtime {
 /// Whether the job can work within its memory limit at all. The shares are those of recovery_steps and job_graph.
 result<> fits(const job_spec& spec) {
   constexpr std::size_t smallest_queue = std::size_t{1} << 20;
-  std::size_t connections = spec.connections.size(), tasks = 0;
+  // Sources of the same topic have consumers of their own.
+  auto connections = std::max(spec.connections.size(), source_consumers(spec.plan).size());
+  std::size_t tasks = 0;
   for (auto& v : spec.plan.vertices)
     tasks += static_cast<std::size_t>(std::max(v.parallelism, 1));
   auto channels = tasks * spec.channel_bytes;

@@ -187,7 +187,7 @@ class supervisor {
       if (v.kind != vertex_kind::source)
         continue;
       auto known = recovered_->readers.at(v.name);
-      auto now = connections.sources.at(v.source.topic.connection)->describe(v.source.topic.topic);
+      auto now = connections.sources.at(v.name)->describe(v.source.topic.topic);
       auto bounded = !known.empty() && known.begin()->second.stop.has_value();
       if (now && !bounded && static_cast<std::size_t>(now->partitions) > known.size()) {
         log_.info("the topic has new partitions: restarting behind a checkpoint to read them",

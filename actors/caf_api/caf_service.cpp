@@ -109,6 +109,11 @@ result<job_plan> caf_service::plan(const plan_options&) const {
     unique(s.name);
     if (auto wrong = problem_of(s))
       problem("subscription '" + s.name + "': " + *wrong);
+    for (std::size_t other = 0; other < i; ++other)
+      if (sources_[other].topic.connection == sources_[i].topic.connection &&
+          sources_[other].topic.topic == sources_[i].topic.topic)
+        problem("subscriptions '" + service_.subscriptions[other].name + "' and '" + s.name +
+                "' read the same topic: what is done is kept as one offset per partition, so the actor gets its events once");
     vertex_plan v;
     v.name = s.name;
     v.operators = {s.name};

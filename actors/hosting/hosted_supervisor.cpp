@@ -115,9 +115,7 @@ class supervisor_of_actor {
     WEIR_TRY(open_inputs(found, connections, wake, *p));
     p->meter = shared_.meter(hosted_.subscriptions.size(), 0);
     caf::anon_send(life_.host, msg::install_host{std::move(p)});
-    for (auto& [name, source] : connections.sources)
-      WEIR_TRY(source->start());
-    return success();
+    return connections.start_sources();
   }
 
   void spawn_actor(std::uint64_t token) {
@@ -172,11 +170,11 @@ class supervisor_of_actor {
         to.open = &open;
         to.meter = shared_.meter(s, static_cast<std::size_t>(partition));
         to.stop = stop_of(v, partition, connections);
-        WEIR_ASSIGN(to.reader, connections.sources.at(v.source.topic.connection)
-                                   ->open(v.source.topic.topic, partition, next, [wake, woken = to.woken] {
-                                     woken->store(true);
-                                     wake();
-                                   }));
+        WEIR_ASSIGN(to.reader,
+                    connections.sources.at(v.name)->open(v.source.topic.topic, partition, next, [wake, woken = to.woken] {
+                      woken->store(true);
+                      wake();
+                    }));
         p.partitions.push_back(std::move(to));
       }
     }
@@ -258,8 +256,9 @@ class supervisor_of_actor {
     }
     auto all = true;
     for (const auto& [source, offsets] : due) {
-      const auto& topic = spec_.plan.vertices[source].source.topic;
-      if (auto r = connections.sources.at(topic.connection)->commit_offsets(topic.topic, offsets); !r) {
+      const auto& v = spec_.plan.vertices[source];
+      const auto& topic = v.source.topic;
+      if (auto r = connections.sources.at(v.name)->commit_offsets(topic.topic, offsets); !r) {
         if (!std::exchange(commit_failed_, true))
           log_.warning("offsets are not committed; events are repeated by a restart",
                        {{"topic", topic.topic}, {"cause", r.err().message}});
@@ -310,7 +309,7 @@ class supervisor_of_actor {
     auto known = stops_.find({v.name, partition});
     if (known != stops_.end())
       return known->second;
-    auto end = connections.sources.at(v.source.topic.connection)->end_offset(v.source.topic.topic, partition);
+    auto end = connections.sources.at(v.name)->end_offset(v.source.topic.topic, partition);
     if (!end)
       throw std::runtime_error("the end of topic '" + v.source.topic.topic + "' is not known: " + end.err().message);
     return stops_[{v.name, partition}] = *end;
@@ -319,7 +318,7 @@ class supervisor_of_actor {
   bool partitions_grew(const recovered_job& found, attempt_connections& connections) const {
     for (std::size_t s = 0; s < hosted_.subscriptions.size(); ++s) {
       const auto& v = spec_.plan.vertices[s];
-      auto now = connections.sources.at(v.source.topic.connection)->describe(v.source.topic.topic);
+      auto now = connections.sources.at(v.name)->describe(v.source.topic.topic);
       if (now && !spec_.until_end && static_cast<std::size_t>(now->partitions) > found.readers.at(v.name).size()) {
         log_.info("the topic has new partitions: starting again to read them",
                   {{"topic", v.source.topic.topic}, {"partitions", now->partitions}});

@@ -359,7 +359,7 @@ TEST_CASE("a declaration says everything that is wrong with it", "[caf]") {
   auto plan = s.plan({});
   REQUIRE(!plan);
   CHECK(plan.err().code == errc::invalid_graph);
-  for (const auto* part : {"call spawns()", "in_flight is 0", "'in' is used twice", "0 tries"})
+  for (const auto* part : {"call spawns()", "in_flight is 0", "'in' is used twice", "read the same topic", "0 tries"})
     has(plan.err().message, part);
   CHECK(!weir::caf_service{"idle"}.plan({}));
 }
