@@ -12,6 +12,8 @@ void add(std::atomic<T>& to, D n) {
   to.store(to.load(relaxed) + static_cast<T>(n), relaxed);
 }
 
+bool counts(partition_state s) { return s == partition_state::reading || s == partition_state::waiting; }
+
 std::optional<timestamp> time_of(std::int64_t us) {
   return us == min_timestamp.us || us == max_timestamp.us ? std::nullopt : std::optional(timestamp{us});
 }
@@ -28,6 +30,8 @@ job_figures::job_figures(const job_plan& plan, const std::vector<std::size_t>& t
     to.kind = from.kind;
     to.chain = from.operators;
     to.topic = from.kind == vertex_kind::source ? from.source.topic.topic : std::string();
+    if (from.kind == vertex_kind::source && from.source.alignment)
+      to.group = from.source.alignment->group;
     to.tasks.resize(tasks[v]);
     auto ports =
         static_cast<std::size_t>(std::count_if(edges_.begin(), edges_.end(), [v](const edge_plan& e) { return e.from == v; }));
@@ -64,6 +68,8 @@ void job_figures::describe(job_status& s, duration now) const {
       s.partitions.push_back({vertex.name, vertex.topic, static_cast<std::int32_t>(p), own.records_in.load(relaxed),
                               own.next_offset.load(relaxed), own.lag.load(relaxed), time_of(own.watermark_us.load(relaxed)),
                               state == partition_state::idle, state == partition_state::ended});
+      if (state == partition_state::waiting)
+        s.partitions.back().waits_for = slowest([&](std::size_t other) { return vertices_[other].group == vertex.group; });
     }
   }
   for (const auto& e : edges_) {
@@ -100,7 +106,7 @@ operator_status job_figures::describe(std::size_t v, duration now) const {
     if (auto turn = t.own.turn_us.load(relaxed);
         handler != nullptr && turn >= 0 && now - duration{turn} > std::chrono::seconds(1))
       o.stuck = "handler '" + *handler + "' runs since " + std::to_string((now - duration{turn}).count() / 1'000'000) + " s";
-    if (vertex.kind != vertex_kind::source || t.own.state.load(relaxed) == partition_state::reading)
+    if (vertex.kind != vertex_kind::source || counts(t.own.state.load(relaxed)))
       lowest = std::min(lowest, t.own.watermark_us.load(relaxed));
   }
   o.watermark = time_of(lowest);
@@ -116,15 +122,19 @@ std::optional<held_by> job_figures::holder_of(std::size_t v) const {
     for (const auto& e : edges_)
       if (e.to == at && upstream[at])
         upstream[e.from] = true;
+  return slowest([&upstream](std::size_t source) { return upstream[source]; });
+}
+
+std::optional<held_by> job_figures::slowest(const std::function<bool(std::size_t source)>& among) const {
   std::optional<held_by> out;
   auto lowest = max_timestamp.us;
   for (std::size_t s = 0; s < vertices_.size(); ++s) {
-    if (!upstream[s] || vertices_[s].kind != vertex_kind::source)
+    if (vertices_[s].kind != vertex_kind::source || !among(s))
       continue;
     for (std::size_t p = 0; p < vertices_[s].tasks.size(); ++p) {
       const auto& own = vertices_[s].tasks[p].own;
       auto at = own.watermark_us.load(relaxed);
-      if (own.state.load(relaxed) != partition_state::reading || at >= lowest)
+      if (!counts(own.state.load(relaxed)) || at >= lowest)
         continue;
       lowest = at;
       out = held_by{vertices_[s].name, static_cast<std::int32_t>(p)};

@@ -2,7 +2,9 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +19,7 @@ enum class partition_state : std::uint8_t {
   reading, ///< Holds back the watermarks behind it.
   idle,    ///< Nothing came for long: does not count for watermarks.
   ended,   ///< Read to its stop offset, or behind the final barrier.
+  waiting, ///< Ahead of others of its alignment group: not read until they have come nearer. Counts for watermarks.
 };
 
 /// What one task or partition reader is doing. Written by its actor at the end of a turn, never per record; read by anyone.
@@ -63,11 +66,14 @@ class job_figures {
     std::string name;
     vertex_kind kind = vertex_kind::task;
     std::vector<std::string> chain;
-    std::string topic; ///< Of a source.
+    std::string topic;                ///< Of a source.
+    std::optional<std::string> group; ///< Of a source: its alignment group.
     std::deque<task> tasks;
   };
   [[nodiscard]] operator_status describe(std::size_t v, duration now) const;
   [[nodiscard]] std::optional<held_by> holder_of(std::size_t v) const;
+  /// The partition with the lowest watermark of those that count, among these sources.
+  [[nodiscard]] std::optional<held_by> slowest(const std::function<bool(std::size_t source)>& among) const;
 
   std::deque<vertex_figures> vertices_;
   std::vector<edge_plan> edges_;

@@ -313,6 +313,7 @@ result<> job_graph::install_tasks(const recovered_job& job, attempt_connections&
 }
 
 result<> job_graph::install_readers(const recovered_job& job, attempt_connections& connections) {
+  std::map<std::string, std::shared_ptr<alignment_group>> groups;
   for (auto& vertex : instances_) {
     for (auto& i : vertex) {
       auto& v = spec_.plan.vertices[i.vertex];
@@ -329,6 +330,12 @@ result<> job_graph::install_readers(const recovered_job& job, attempt_connection
       };
       auto first = start.check_fingerprint ? start.position.last->offset : start.position.next_offset;
       WEIR_ASSIGN(p.reader, source.open(p.topic, i.subtask, first, wake));
+      if (const auto& with = v.source.alignment) {
+        auto& group = groups[with->group];
+        if (!group)
+          group = std::make_shared<alignment_group>();
+        p.alignment = aligned_partition(group, with->max_drift, wake);
+      }
       p.output = make_router(i);
       p.operators = v.make_chain();
       p.context = context_of(i);

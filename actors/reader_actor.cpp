@@ -15,6 +15,7 @@ void show_figures(reader_state& s) {
   f.lag.store(core.lag(), std::memory_order_relaxed);
   f.next_offset.store(core.next_offset(), std::memory_order_relaxed);
   auto state = core.phase() != reader_phase::reading ? partition_state::ended
+               : core.waits_for_others()             ? partition_state::waiting
                : core.idle()                         ? partition_state::idle
                                                      : partition_state::reading;
   f.state.store(state, std::memory_order_relaxed);

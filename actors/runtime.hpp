@@ -92,6 +92,8 @@ struct partition_status {
   std::optional<timestamp> watermark;
   bool idle = false;  ///< Does not hold watermarks back.
   bool ended = false; ///< Read to its stop offset.
+  /// Ahead of its alignment group: not read until this partition, the group's slowest, has come nearer.
+  std::optional<held_by> waits_for{};
 };
 
 /// All channels between the tasks of two operators.

@@ -22,6 +22,19 @@ bool valid_operator_name(const std::string& name) {
   return true;
 }
 
+std::string time_problem(const bounded_out_of_orderness& order, const std::optional<idle_after>& idle,
+                         const std::optional<align>& alignment) {
+  if (order.bound < duration{0})
+    return "the bound of bounded_out_of_orderness is negative";
+  if (idle && idle->time <= duration{0})
+    return "the time of idle_after must be above zero";
+  if (alignment && !valid_operator_name(alignment->group))
+    return "the group of align has no valid name: 1 to 128 letters, digits, '.', '_' or '-'";
+  if (alignment && alignment->max_drift <= duration{0})
+    return "max_drift of align must be above zero";
+  return {};
+}
+
 graph_node* stream_base::last(const char* option) {
   if (from_.size() == 1)
     return &graph_->node(from_[0].node);

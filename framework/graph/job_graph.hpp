@@ -50,6 +50,7 @@ struct graph_node {
   bool needs_raw = false;                               ///< Reads original bytes of records.
   bool needs_time = false;                              ///< Works in event time.
   std::shared_ptr<std::vector<side_output_plan>> sides; ///< Of a process function.
+  std::optional<align> alignment;                       ///< Of event_time.
   source_spec source;
   sink_spec sink;
   bool is_service = false;               ///< An actor service: answers questions.
@@ -97,6 +98,9 @@ result<job_plan> plan_graph(std::shared_ptr<const operator_graph> graph, const p
 namespace detail {
 /// `orders`, `per-minute.v2`: letters, digits, '.', '_' and '-', at most 128.
 [[nodiscard]] bool valid_operator_name(const std::string& name);
+/// What is wrong with the arguments of event_time(); empty: nothing.
+[[nodiscard]] std::string time_problem(const bounded_out_of_orderness& order, const std::optional<idle_after>& idle,
+                                       const std::optional<align>& alignment);
 /// The output whose rows are of type T.
 template <class T>
 node_output output_of(std::string name = {});

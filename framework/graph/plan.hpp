@@ -2,12 +2,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 #include <weir/connectors/connector.hpp>
 #include <weir/operators/chain.hpp>
 #include <weir/operators/error_handler.hpp>
 #include <weir/record/batch.hpp>
+#include <weir/time/event_time.hpp>
 
 namespace weir {
 
@@ -33,6 +35,7 @@ struct source_spec {
   start_position start = start_earliest{};
   bool bounded = false; ///< Stop at the last stable offsets of the first start; also by `--until-end`.
   offset_policy gone = offset_policy::fail;
+  std::optional<align> alignment{}; ///< Of the event_time() in its chain.
 };
 
 struct sink_spec {

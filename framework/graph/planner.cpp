@@ -166,6 +166,8 @@ class planner {
     recipe.operators.push_back(&n);
     recipe.keep_raw.push_back(keeps_[i]);
     plan_.vertices[vertex].operators.push_back(n.name);
+    if (n.alignment)
+      plan_.vertices[vertex].source.alignment = n.alignment;
     if (chained(i)) {
       recipe.links.push_back({at_[n.inputs[0].node].index, n.inputs[0].output, at_[i].index, false});
       return;

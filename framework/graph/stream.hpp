@@ -99,13 +99,15 @@ class stream : public detail::stream_options<stream<T>> {
   /// Event time from a member or function (timestamp(const T&)), and the watermark: rows come out of order by at most
   /// the bound within their partition. Only in front of key_by, union_with and operators with a parallelism of their own.
   template <class F>
-  stream event_time(F f, bounded_out_of_orderness order, std::optional<idle_after> idle = {}) const {
+  stream event_time(F f, bounded_out_of_orderness order, std::optional<idle_after> idle = {},
+                    std::optional<align> alignment = {}) const {
     static_assert(std::is_convertible_v<std::invoke_result_t<F&, const T&>, timestamp>, "event_time needs a weir::timestamp");
-    return assign_time(std::move(f), order, idle);
+    return assign_time(std::move(f), order, idle, std::move(alignment));
   }
   /// Event time is the topic's own time stamp.
-  stream event_time(bounded_out_of_orderness order, std::optional<idle_after> idle = {}) const {
-    return assign_time(nullptr, order, idle);
+  stream event_time(bounded_out_of_orderness order, std::optional<idle_after> idle = {},
+                    std::optional<align> alignment = {}) const {
+    return assign_time(nullptr, order, idle, std::move(alignment));
   }
 
   /// One row for each row: Out(const T&).
@@ -195,17 +197,15 @@ class stream : public detail::stream_options<stream<T>> {
 
  private:
   template <class F>
-  stream assign_time(F f, bounded_out_of_orderness order, std::optional<idle_after> idle) const {
+  stream assign_time(F f, bounded_out_of_orderness order, std::optional<idle_after> idle, std::optional<align> alignment) const {
     auto out = add<T>({}, "event-time", [f, order, idle](const graph_node& n, bool) -> std::unique_ptr<chain_operator> {
       auto after = idle ? std::optional<duration>(idle->time) : std::nullopt;
       return std::make_unique<event_time_operator<T, F>>(n.name, n.errors.policy(), f, order.bound, after);
     });
     auto& node = this->graph_->node(out.from_[0].node);
     node.kind = node_kind::event_time;
-    if (order.bound < duration{0})
-      node.incomplete = "the bound of bounded_out_of_orderness is negative";
-    else if (idle && idle->time <= duration{0})
-      node.incomplete = "the time of idle_after must be above zero";
+    node.incomplete = detail::time_problem(order, idle, alignment);
+    node.alignment = std::move(alignment);
     return out;
   }
 

@@ -45,6 +45,7 @@ enum class metric : std::uint8_t {
   partition_lag,
   partition_watermark,
   partition_idle,
+  partition_waiting,
   channel_records,
   channel_in_flight,
   channel_capacity,

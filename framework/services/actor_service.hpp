@@ -11,6 +11,7 @@ struct subscribe_options : source_options {
   /// service do not fire.
   std::optional<bounded_out_of_orderness> order{};
   std::optional<idle_after> idle{};
+  std::optional<align> alignment{};
 };
 
 /// An actor service: keyed actors that subscribe to topics, answer questions, keep checkpointed state, and publish.

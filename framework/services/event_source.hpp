@@ -231,6 +231,8 @@ struct service_declaration {
         time.kind = node_kind::event_time;
         time.inputs = {{last, 0}};
         time.outputs.push_back(output_of<E>());
+        time.incomplete = time_problem(*options.order, options.idle, options.alignment);
+        time.alignment = options.alignment;
         time.make = [order = *options.order, idle = options.idle](const graph_node& n, bool) -> std::unique_ptr<chain_operator> {
           return std::make_unique<event_time_operator<E, std::nullptr_t>>(
               n.name, n.errors.policy(), nullptr, order.bound, idle ? std::optional<duration>(idle->time) : std::nullopt);

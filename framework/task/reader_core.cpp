@@ -28,8 +28,13 @@ reader_core::reader_core(parts p) : parts_(std::move(p)), position_(parts_.posit
 result<> reader_core::open() {
   WEIR_TRY(parts_.operators->open(parts_.context));
   idleness_ = idleness_tracker(parts_.operators->idle_after());
-  if (!parts_.restored)
-    return success();
+  if (parts_.restored)
+    WEIR_TRY(restore());
+  tell_others();
+  return success();
+}
+
+result<> reader_core::restore() {
   // Empty: the checkpoint that was made before the first record.
   if (!position_.chain.empty())
     WEIR_TRY(parts_.operators->restore(position_.chain));
@@ -69,7 +74,8 @@ result<reader_core::step_result> reader_core::step() {
     parts_.output->flush();
     return step_result::idle;
   }
-  if (!parts_.output->has_credit()) {
+  waiting_ = parts_.alignment.must_wait();
+  if (waiting_ || !parts_.output->has_credit()) {
     idleness_.on_unread();
     parts_.output->flush();
     return step_result::idle;
@@ -107,6 +113,7 @@ result<> reader_core::poll() {
   }
   if (status && *status)
     parts_.output->broadcast([] { return status_frame{true}; });
+  tell_others();
   return success();
 }
 
@@ -163,7 +170,12 @@ result<> reader_core::after_rows(result<progress> p) {
   blocked_ = *p == progress::blocked;
   if (!blocked_)
     send_watermark();
+  tell_others();
   return success();
+}
+
+void reader_core::tell_others() {
+  parts_.alignment.report({position_.watermark, idleness_.idle(), phase_ != reader_phase::reading});
 }
 
 void reader_core::send_watermark() {
@@ -176,6 +188,8 @@ void reader_core::send_watermark() {
 
 void reader_core::finish() {
   phase_ = reader_phase::ended;
+  waiting_ = false;
+  tell_others();
   parts_.output->broadcast([] { return end_frame{}; });
   parts_.output->flush();
   parts_.finished();

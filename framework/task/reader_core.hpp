@@ -8,6 +8,7 @@
 #include <weir/connectors/connector.hpp>
 #include <weir/operators/chain.hpp>
 #include <weir/record/frame.hpp>
+#include <weir/task/alignment_group.hpp>
 #include <weir/task/output_router.hpp>
 #include <weir/task/snapshot.hpp>
 #include <weir/time/idleness_tracker.hpp>
@@ -38,6 +39,7 @@ class reader_core : private record_consumer {
     bool check_fingerprint = false;   ///< The reader was opened at the last record: compare it first.
     bool restored = false;            ///< `position` comes from a checkpoint: watermark, idle flag and chain count.
     std::optional<std::int64_t> stop; ///< First offset that is not read any more.
+    aligned_partition alignment;      ///< Woken like by the connector.
     std::function<void(std::uint64_t checkpoint, contribution)> acknowledge;
     std::function<void()> finished; ///< The stop offset is reached and the end was sent.
   };
@@ -62,17 +64,21 @@ class reader_core : private record_consumer {
   [[nodiscard]] std::int64_t next_offset() const { return position_.next_offset; }
   [[nodiscard]] reader_phase phase() const { return phase_; }
   [[nodiscard]] bool idle() const { return idleness_.idle(); }
+  /// Not read for now: it is too far ahead of the others of its alignment group.
+  [[nodiscard]] bool waits_for_others() const { return waiting_; }
   [[nodiscard]] timestamp watermark() const { return position_.watermark; }
   [[nodiscard]] const participant_id& who() const { return parts_.who; }
   [[nodiscard]] const output_router& output() const { return *parts_.output; }
 
  private:
   void consume(const record_view& record) override;
+  result<> restore();
   result<> check_last(const record_view& record);
   result<> answer(const barrier_frame& b);
   result<> poll();
   result<> after_rows(result<progress> p);
   void send_watermark();
+  void tell_others();
   void finish();
   [[nodiscard]] std::string save() const;
 
@@ -84,6 +90,7 @@ class reader_core : private record_consumer {
   std::optional<error> failed_; ///< Met inside consume().
   bool blocked_ = false;
   bool wake_ = true;
+  bool waiting_ = false;
   bool at_stop_ = false;
   std::size_t polled_ = 0; ///< Records of the present poll that were passed on.
   std::string last_bytes_; ///< Key and value of the last record, hashed only at a barrier.

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <boost/json.hpp>
+#include <map>
+#include <set>
 #include <vector>
 #include <weir/core/quantity.hpp>
 #include <weir/record/time_text.hpp>
@@ -85,8 +87,11 @@ void print_partitions(std::string& out, const json::array& all, timestamp now) {
   if (all.empty())
     return;
   std::vector<const json::value*> by_lag;
-  for (const auto& p : all)
+  std::map<std::string, std::set<std::string>> readers;
+  for (const auto& p : all) {
     by_lag.push_back(&p);
+    readers[text(p.at("topic"))].insert(text(p.at("source")));
+  }
   auto lag = [](const json::value& p) {
     return p.at("lag").is_null() ? std::int64_t{-1} : p.at("lag").to_number<std::int64_t>();
   };
@@ -96,10 +101,13 @@ void print_partitions(std::string& out, const json::array& all, timestamp now) {
   table.row({"partition", "read", "lag", "next offset", "watermark behind", "state"});
   for (std::size_t i = 0; i < std::min(all.size(), most_partitions); ++i) {
     const auto& p = *by_lag[i];
-    table.row({text(p.at("topic")) + "/" + std::to_string(p.at("partition").to_number<std::int64_t>()),
-               rate(p.at("records_per_second")), count(p.at("lag")),
+    auto name = text(p.at("topic")) + "/" + std::to_string(p.at("partition").to_number<std::int64_t>());
+    if (readers[text(p.at("topic"))].size() > 1)
+      name += " by " + text(p.at("source"));
+    table.row({name, rate(p.at("records_per_second")), count(p.at("lag")),
                p.at("next_offset").is_null() ? "-" : std::to_string(p.at("next_offset").to_number<std::int64_t>()),
-               age(p.at("watermark"), now), text(p.at("state"))});
+               age(p.at("watermark"), now),
+               text(p.at("state")) + (p.at("waits_for").is_null() ? "" : " for " + holder(p.at("waits_for")))});
   }
   table.print(out);
   if (all.size() > most_partitions)

@@ -52,6 +52,34 @@ TEST_CASE("event time belongs in front of key_by and only once") {
   CHECK(names(errors, "must come before key_by"));
 }
 
+TEST_CASE("an alignment group needs a name and a drift above zero, and belongs to the source in the plan") {
+  auto errors_with = [](align with) {
+    job j{"aligned"};
+    j.source("orders", in).event_time(&order::at, bounded_out_of_orderness{1s}, {}, std::move(with)).sink("a", in);
+    return j.check();
+  };
+  CHECK(errors_with({"g", 1s}).empty());
+  CHECK(names(errors_with({"", 1s}), "group of align has no valid name"));
+  CHECK(names(errors_with({"two words", 1s}), "group of align has no valid name"));
+  CHECK(names(errors_with({"g", 0s}), "max_drift of align must be above zero"));
+  job j{"aligned"};
+  auto timed = j.source("orders", in)
+                   .filter([](const order&) { return true; })
+                   .event_time(&order::at, bounded_out_of_orderness{1s}, idle_after{1s}, align{.group = "g", .max_drift = 1min});
+  j.source("free", in).event_time(bounded_out_of_orderness{1s}).union_with(timed).sink("a", in);
+  auto plan = j.plan();
+  REQUIRE(plan);
+  for (const auto& v : plan->vertices) {
+    if (v.kind != vertex_kind::source)
+      continue;
+    REQUIRE(v.source.alignment.has_value() == (v.name == "orders"));
+    if (v.source.alignment) {
+      CHECK(v.source.alignment->group == "g");
+      CHECK(v.source.alignment->max_drift == 1min);
+    }
+  }
+}
+
 TEST_CASE("a changed window size or key type changes a line of the fingerprint that names the operator") {
   auto fingerprint = [](duration size) {
     job j{"f"};

@@ -166,6 +166,34 @@ TEST_CASE("of many partitions those with the most lag are shown, and how many ar
   CHECK(holds(text, "and 84 partitions with less lag"));
 }
 
+TEST_CASE("a partition that waits for its alignment group says for whom, in every form") {
+  auto s = sample();
+  s.partitions[0].waits_for = held_by{"orders", 1};
+  auto json = status_json({{s}, 1s}, nullptr, noon, 7, "1.2.3");
+  auto v = boost::json::parse(json);
+  const auto& partitions = v.at("services").at(0).at("partitions");
+  CHECK(partitions.at(0).at("state").as_string() == "waiting");
+  CHECK(partitions.at(0).at("waits_for").at("partition").as_int64() == 1);
+  CHECK(partitions.at(1).at("state").as_string() == "reading");
+  CHECK(partitions.at(1).at("waits_for").is_null());
+  CHECK(holds(must_text(json), "waiting for orders/1"));
+  auto metrics = metrics_text(std::vector{s}, {}, {}, "1.2.3");
+  auto labels = [](const char* n) {
+    return R"({service="totals",operator="orders",topic="in",partition=")" + std::string(n) + "\"} ";
+  };
+  CHECK(holds(metrics, "weir_partition_waiting" + labels("0") + "1\n"));
+  CHECK(holds(metrics, "weir_partition_waiting" + labels("1") + "0\n"));
+}
+
+TEST_CASE("partitions of a topic that several sources read say which one") {
+  auto s = sample();
+  CHECK_FALSE(holds(must_text(status_json({{s}, 1s}, nullptr, noon, 7, "1.2.3")), "in/0 by"));
+  s.partitions.push_back({"copies", "in", 0, 10, 10, 5, {}, false, false});
+  auto text = must_text(status_json({{s}, 1s}, nullptr, noon, 7, "1.2.3"));
+  CHECK(holds(text, "in/0 by orders"));
+  CHECK(holds(text, "in/0 by copies"));
+}
+
 TEST_CASE("an answer that is no status is refused") {
   for (const char* text : {"", "{", "[]", "{}", R"({"time": "2026-01-01T00:00:00Z", "services": 3})"})
     CHECK(status_text(text).err().code == errc::decode_failed);

@@ -282,6 +282,7 @@ struct reader_fixture {
   std::optional<error> trouble;
   std::map<std::uint64_t, contribution> acknowledged;
   unsigned ended = 0;
+  unsigned woken = 0; ///< By its alignment group.
   fake_chain* chain = nullptr;
   std::unique_ptr<reader_core> core;
 
@@ -290,6 +291,8 @@ struct reader_fixture {
     std::optional<std::int64_t> stop{};
     std::int64_t credit = 1 << 20;
     bool check = false;
+    std::shared_ptr<alignment_group> group{};
+    duration max_drift{0};
   };
   explicit reader_fixture(std::vector<std::string> r, const setup& s) : records(std::move(r)) {
     reader_core::parts p;
@@ -308,6 +311,8 @@ struct reader_fixture {
     chain = c.get();
     p.operators = std::move(c);
     p.time = &clock;
+    if (s.group)
+      p.alignment = aligned_partition(s.group, s.max_drift, [this] { core->on_wake(), ++woken; });
     p.acknowledge = [this](std::uint64_t k, contribution c2) { acknowledged[k] = std::move(c2); };
     p.finished = [this] { ++ended; };
     core = std::make_unique<reader_core>(std::move(p));
@@ -431,6 +436,114 @@ TEST_CASE("a partition whose end was seen for the idle time is idle until a reco
   CHECK(r.work() == words{"active", "b", "w1"});
   reader_fixture restored({"a"}, {.restored = r.snapshot(1)});
   CHECK(restored.work() == words{"w0", "idle"});
+}
+
+namespace {
+
+/// Records of a partition whose event time comes to `n` - 1.
+std::vector<std::string> many(std::size_t n) { return std::vector<std::string>(n, "r"); }
+
+} // namespace
+
+TEST_CASE("a reader ahead of its alignment group is not read, answers barriers, and goes on when the slowest has come near") {
+  auto group = std::make_shared<alignment_group>();
+  reader_fixture fast(many(3000), {.group = group, .max_drift = duration{100}});
+  reader_fixture slow({"a"}, {.group = group, .max_drift = duration{100}});
+  fast.work();
+  CHECK(fast.core->watermark() == timestamp{1023});
+  CHECK(fast.core->waits_for_others());
+  fast.core->on_barrier({1, false});
+  CHECK(fast.work() == words{"b1"});
+  CHECK(fast.snapshot(1).next_offset == 1024);
+  // Hints of the connector do not make it read.
+  fast.core->on_wake();
+  CHECK(fast.work().empty());
+  CHECK(fast.at == 1024);
+  slow.work();
+  CHECK(fast.woken == 0);
+  slow.records = many(924);
+  slow.core->on_wake();
+  slow.work();
+  CHECK(slow.core->watermark() == timestamp{923});
+  CHECK(fast.woken == 1);
+  fast.work();
+  CHECK(fast.at == 2048);
+  CHECK(fast.core->waits_for_others());
+  CHECK(slow.woken == 0);
+  // The final barrier passes a reader that waits.
+  fast.core->on_barrier({2, true});
+  CHECK(fast.work() == words{"b2!"});
+  CHECK(fast.core->phase() == reader_phase::stopped);
+}
+
+TEST_CASE("a reader that waits for its group is not idle however long, and one that is idle does not hold the others") {
+  auto group = std::make_shared<alignment_group>();
+  reader_fixture fast(many(2000), {.group = group, .max_drift = duration{100}});
+  reader_fixture silent({}, {.group = group, .max_drift = duration{100}});
+  fast.work();
+  REQUIRE(fast.at == 1024);
+  CHECK_FALSE(fast.core->next_look());
+  for (int i = 0; i < 10; ++i) {
+    fast.clock.advance(duration{600});
+    fast.core->on_wake();
+    CHECK(fast.work().empty());
+    CHECK_FALSE(fast.core->idle());
+  }
+  for (int i = 0; i < 3; ++i) {
+    silent.work();
+    silent.clock.advance(duration{600});
+    silent.core->on_wake();
+  }
+  CHECK(silent.core->idle());
+  CHECK(fast.woken == 1);
+  fast.work();
+  CHECK(fast.at == 2000);
+  CHECK_FALSE(fast.core->waits_for_others());
+  // A record of the silent one takes the others back; silence is looked for anew.
+  silent.records = {"late riser"};
+  silent.core->on_wake();
+  silent.work();
+  fast.records = many(2100);
+  fast.core->on_wake();
+  fast.work();
+  CHECK(fast.at == 2000);
+  CHECK(fast.core->waits_for_others());
+}
+
+TEST_CASE("a bounded reader that ended holds nobody, and one at its stop offset ends although it is ahead") {
+  auto group = std::make_shared<alignment_group>();
+  reader_fixture fast(many(1024), {.stop = 1024, .group = group, .max_drift = duration{100}});
+  reader_fixture middle(many(2000), {.stop = 2000, .group = group, .max_drift = duration{100}});
+  reader_fixture slow(many(10), {.stop = 10, .group = group, .max_drift = duration{100}});
+  middle.work();
+  CHECK(middle.at == 1024);
+  fast.work();
+  CHECK(fast.core->phase() == reader_phase::ended);
+  CHECK(middle.woken == 0);
+  slow.work();
+  CHECK(slow.core->phase() == reader_phase::ended);
+  CHECK(middle.woken == 1);
+  middle.work();
+  CHECK(middle.core->phase() == reader_phase::ended);
+}
+
+TEST_CASE("restored readers decide anew who waits, from their restored watermarks") {
+  auto group = std::make_shared<alignment_group>();
+  reader_snapshot ahead, behind, quiet;
+  ahead.next_offset = 500;
+  ahead.watermark = timestamp{499};
+  behind.next_offset = 5;
+  behind.watermark = timestamp{4};
+  quiet.idle = true;
+  reader_fixture fast(many(600), {.restored = ahead, .group = group, .max_drift = duration{100}});
+  reader_fixture slow(many(420), {.restored = behind, .group = group, .max_drift = duration{100}});
+  reader_fixture idle({}, {.restored = quiet, .group = group, .max_drift = duration{100}});
+  CHECK(fast.work() == words{"w499"});
+  CHECK(fast.core->waits_for_others());
+  slow.work();
+  CHECK(fast.woken == 1);
+  fast.work();
+  CHECK(fast.at == 600);
 }
 
 TEST_CASE("a connector that does not answer is waited for, one that lost the topic is an error") {

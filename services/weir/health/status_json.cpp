@@ -56,6 +56,10 @@ const char* kind_text(vertex_kind k) {
   return k == vertex_kind::source ? "source" : k == vertex_kind::sink ? "sink" : "operator";
 }
 
+json::value holder(const std::optional<held_by>& by) {
+  return by ? json::value(json::object{{"source", by->source}, {"partition", by->partition}}) : json::value(nullptr);
+}
+
 json::array operators_of(const job_status& s, const job_status* before, const rates& rate) {
   json::array out;
   for (std::size_t i = 0; i < s.operators.size(); ++i) {
@@ -64,9 +68,6 @@ json::array operators_of(const job_status& s, const job_status* before, const ra
     json::array chain;
     for (const auto& name : o.chain)
       chain.emplace_back(name);
-    json::value held;
-    if (o.held)
-      held = json::object{{"source", o.held->source}, {"partition", o.held->partition}};
     out.push_back(json::object{{"name", o.name},
                                {"kind", kind_text(o.kind)},
                                {"chain", std::move(chain)},
@@ -79,7 +80,7 @@ json::array operators_of(const job_status& s, const job_status* before, const ra
                                {"back_pressure", rate.share(o.blocked, was ? &was->blocked : nullptr, o.tasks)},
                                {"blocked_tasks", o.blocked_tasks},
                                {"watermark", time_or_null(o.watermark)},
-                               {"held_back_by", held},
+                               {"held_back_by", holder(o.held)},
                                {"stuck", o.stuck.empty() ? json::value(nullptr) : words(o.stuck)}});
   }
   return out;
@@ -115,9 +116,11 @@ json::array partitions_of(const job_status& s, const job_status* before, const r
                                {"next_offset", known(p.next_offset)},
                                {"lag", known(p.lag)},
                                {"watermark", time_or_null(p.watermark)},
-                               {"state", p.ended  ? "ended"
-                                         : p.idle ? "idle"
-                                                  : "reading"}});
+                               {"state", p.ended       ? "ended"
+                                         : p.waits_for ? "waiting"
+                                         : p.idle      ? "idle"
+                                                       : "reading"},
+                               {"waits_for", holder(p.waits_for)}});
   }
   return out;
 }
