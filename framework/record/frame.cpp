@@ -5,6 +5,7 @@ namespace weir {
 namespace {
 
 constexpr std::uint8_t frame_version = 1;
+constexpr std::uint8_t charged_data = 5; ///< Tag of rows with what they cost their sender.
 constexpr std::size_t checksum_size = 4;
 
 result<frame> malformed(const std::string& what) { return error{errc::decode_failed, "frame: " + what}; }
@@ -12,9 +13,11 @@ result<frame> malformed(const std::string& what) { return error{errc::decode_fai
 /// The body of a frame with this tag; the reader fails for a malformed control frame.
 result<frame> decode_body(std::uint8_t tag, byte_reader& in, const batch_codec& codec) {
   switch (tag) {
-    case 0: {
+    case 0: // Written by earlier releases.
+    case charged_data: {
+      auto charged = tag == charged_data ? in.varint() : 0;
       WEIR_ASSIGN(auto rows, codec.decode(in));
-      return frame{data_frame{std::move(rows)}};
+      return frame{data_frame{std::move(rows), static_cast<std::size_t>(charged)}};
     }
     case 1:
       return frame{watermark_frame{timestamp{in.i64()}}};
@@ -44,15 +47,18 @@ result<frame> decode_body(std::uint8_t tag, byte_reader& in, const batch_codec& 
 
 std::size_t credit_cost(const frame& f) {
   const auto* data = std::get_if<data_frame>(&f);
-  return data != nullptr && data->rows ? data->rows->bytes() : 0;
+  if (data == nullptr || !data->rows)
+    return 0;
+  return data->charged != 0 ? data->charged : data->rows->bytes();
 }
 
 void encode_frame(const frame& f, const batch_codec& codec, std::string& out) {
   const auto start = out.size();
   byte_writer w(out);
   w.u8(frame_version);
-  w.u8(static_cast<std::uint8_t>(f.index()));
+  w.u8(std::holds_alternative<data_frame>(f) ? charged_data : static_cast<std::uint8_t>(f.index()));
   if (const auto* data = std::get_if<data_frame>(&f)) {
+    w.varint(credit_cost(f));
     codec.encode(*data->rows, w);
   } else if (const auto* watermark = std::get_if<watermark_frame>(&f)) {
     w.i64(watermark->time.us);

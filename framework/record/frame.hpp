@@ -9,6 +9,9 @@ namespace weir {
 /// Rows, in the order they were sent.
 struct data_frame {
   std::unique_ptr<any_batch> rows;
+  /// What the sender was charged, of a frame that was decoded: the same rows may take other memory here, and credit that comes
+  /// back must be what was spent. 0: what the rows take.
+  std::size_t charged = 0;
 };
 /// No row with an earlier event time will come on this channel (but for late ones).
 struct watermark_frame {
@@ -27,7 +30,7 @@ struct status_frame {
 /// The bounded input is over: no frame follows but barriers. Its watermark is the end of time.
 struct end_frame {};
 
-/// The one thing that crosses a channel; one FIFO per channel. Wire tags are the indices: never reorder.
+/// The one thing that crosses a channel; one FIFO per channel. Wire tags are the indices, but for rows: never reorder.
 using frame = std::variant<data_frame, watermark_frame, barrier_frame, status_frame, end_frame>;
 
 /// Bytes a frame is charged against credit; control frames cost nothing.

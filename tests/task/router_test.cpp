@@ -130,6 +130,22 @@ TEST_CASE("frames cross both transports unchanged and in order") {
   }
 }
 
+TEST_CASE("an encoded frame costs its receiver what it cost its sender") {
+  // Room that the text does not need is not encoded; without it the credit of a channel would shrink with every frame.
+  std::string roomy = "some text that is longer than a string holds inside";
+  roomy.reserve(10000);
+  auto b = std::make_unique<batch<std::string>>();
+  b->push(std::move(roomy), {});
+  std::vector<frame> frames;
+  frames.push_back(data_frame{std::move(b)});
+  auto cost = credit_cost(frames[0]);
+  REQUIRE(cost > 10000);
+  auto packet = encoding_transport().wrap(std::move(frames), &codec_for<std::string>());
+  auto back = encoding_transport().unwrap(*packet, &codec_for<std::string>());
+  REQUIRE(back.ok());
+  CHECK(credit_cost(back->at(0)) == cost);
+}
+
 TEST_CASE("an encoded packet that is cut short or changed in any byte is refused") {
   std::vector<frame> frames;
   frames.push_back(data({"a", "b"}));
