@@ -145,8 +145,10 @@ class frame_link_core {
   }
 
   void fail(runs::iterator run, const error& why) {
-    self_->send(run->second.parts.owner, msg::attempt_failed{run->second.session.of(), why.in("node \"" + who_->peer() + "\"")});
+    auto owner = run->second.parts.owner;
+    auto of = run->second.session.of();
     forget(run);
+    self_->send(owner, msg::attempt_failed{of, why.in("node \"" + who_->peer() + "\"")});
   }
 
   /// The connection cannot be trusted any more.

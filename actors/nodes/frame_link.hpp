@@ -34,8 +34,8 @@ struct frame_link_settings {
 
 namespace msg {
 
-/// An attempt of a job begins on this link; from its owner. Channels that come in go to tasks, credits that come back to the
-/// tasks that send.
+/// An attempt of a job begins on this link; from its owner, answered when it is open. Channels that come in go to tasks, credits
+/// that come back to the tasks that send.
 struct open_attempt {
   attempt_id of;
   std::map<std::uint32_t, caf::actor> receivers; ///< By channel: gets msg::frames.

@@ -114,6 +114,7 @@ void gate::run() {
     }
     if (polled[1].revents != 0)
       accept_all(at);
+    tell_of_flood(at);
   }
   pending_.clear();
 }
@@ -141,6 +142,15 @@ void gate::accept_all(duration at) {
     figures_.pending = pending_.size();
     advance(id);
   }
+}
+
+void gate::tell_of_flood(duration at) {
+  auto turned_away = figures_.turned_away.load();
+  if (turned_away == told_ || at < tell_at_)
+    return;
+  options_.refused("many", std::to_string(turned_away - told_) + " connections were closed unread: too many handshakes at once");
+  told_ = turned_away;
+  tell_at_ = at + std::chrono::seconds(1);
 }
 
 void gate::end(std::uint64_t id) {

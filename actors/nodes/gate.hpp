@@ -77,6 +77,7 @@ class gate {
   void accept_all(duration now);
   void advance(std::uint64_t id);
   void end(std::uint64_t id);
+  void tell_of_flood(duration now);
   [[nodiscard]] int wait_ms(duration now) const;
   result<std::shared_ptr<opened_connection>> dial_now(const node_address& to, link_purpose purpose);
   result<> drive(handshake& shake, duration until);
@@ -92,6 +93,8 @@ class gate {
   std::optional<admission> admission_;
   std::map<std::uint64_t, pending> pending_;
   std::uint64_t next_id_ = 0;
+  std::uint64_t told_ = 0; ///< Of those turned away, how many the log knows of.
+  duration tell_at_{0};
   duration pause_until_{0}; ///< No accepting before: the process has no descriptors left.
   figures figures_;
   std::mutex mutex_;

@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t checksum_at = envelope_bytes - 4;
 constexpr std::uint8_t flag_more = 1;
+constexpr std::uint64_t most_credit = std::uint64_t{1} << 40; ///< No channel has more, and sums of it fit.
 
 error malformed(const std::string& what) { return {errc::decode_failed, "envelope: " + what}; }
 
@@ -84,9 +85,11 @@ result<credit_return> decode_credit(std::string_view bytes, std::uint32_t channe
   byte_reader in(bytes);
   credit_return c;
   c.bytes = in.u64();
+  if (c.bytes > most_credit)
+    return malformed("a credit of " + std::to_string(c.bytes) + " bytes");
   c.report = {channel, in.u64(), in.u64()};
   if (!in.done())
-    return malformed("a credit of " + std::to_string(bytes.size()) + " bytes");
+    return malformed("a credit is cut short");
   return c;
 }
 

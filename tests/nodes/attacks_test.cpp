@@ -128,9 +128,7 @@ TEST_CASE("a right certificate with a wrong name is refused, and both ends are t
     with.us.self.cluster = "market";
     refused(with, "b", "node \"c\" is of cluster \"market\", this is cluster \"shop\"");
   }
-  SECTION("our own name") {
-    refused(credentials("b", certificates(), "b"), "b", "two nodes are called \"b\"");
-  }
+  SECTION("our own name") { refused(credentials("b", certificates(), "b"), "b", "two nodes are called \"b\""); }
   SECTION("our own CAF node id") {
     refused(credentials("c", certificates(), "c", process_id(w.b.system())), "b", "has the same CAF node id as node \"b\"");
   }

@@ -116,6 +116,18 @@ TEST_CASE("a configuration that cannot work is refused at the start") {
     a.tune = [](auto& o) { o.tls.reset(); };
     refused("either certificates or a token file");
   }
+  SECTION("a token that others may read, or that is too short") {
+    temporary_directory directory;
+    auto file = directory.path + "/token";
+    auto mode = GENERATE(0644, 0600);
+    std::ofstream(file) << std::string(mode == 0600 ? 31 : 64, 'x') << "\n";
+    std::filesystem::permissions(file, static_cast<std::filesystem::perms>(mode));
+    a.tune = [&](auto& o) {
+      o.tls.reset();
+      o.token_file = file;
+    };
+    refused(mode == 0600 ? "less than 32 bytes" : "chmod 600");
+  }
   SECTION("all addresses without TLS") {
     temporary_directory directory;
     a.tune = [&](auto& o) {
