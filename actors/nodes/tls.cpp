@@ -72,7 +72,6 @@ result<tls_context> tls_context::load(const tls_files& files) {
   ::SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
   ::SSL_CTX_set_num_tickets(c, 0);
   ::SSL_CTX_set_options(c, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
-  ::SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
   made.uris_ = certificate_uris(::SSL_CTX_get0_certificate(c));
   return made;
 }
