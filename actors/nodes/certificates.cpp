@@ -197,6 +197,8 @@ result<made_certificates> make_certificates(const std::string& directory, const 
                                   {{NID_basic_constraints, "critical,CA:FALSE"},
                                    {NID_key_usage, "critical,digitalSignature"},
                                    {NID_ext_key_usage, "serverAuth,clientAuth"},
+                                   {NID_subject_key_identifier, "hash"},
+                                   {NID_authority_key_identifier, "keyid"},
                                    {NID_subject_alt_name, "URI:" + to_uri({cluster, node})}}));
     WEIR_TRY(write_pair(p, node_paths(directory, node), made));
   }

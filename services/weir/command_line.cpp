@@ -6,6 +6,7 @@
 #include "services/weir/commands.hpp"
 #include "services/weir/jobs.hpp"
 #include "services/weir/log_commands.hpp"
+#include "services/weir/node_commands.hpp"
 #include "services/weir/service_commands.hpp"
 
 namespace weir {
@@ -21,6 +22,7 @@ struct command_state {
   std::string format = "text";
   services_options services;
   new_service_options scaffold;
+  node_certs_options certs;
   log_create_options create;
   log_produce_options produce;
   log_consume_options consume;
@@ -74,6 +76,7 @@ class command_line {
     add_process_commands();
     add_log_commands();
     add_service_commands();
+    add_node_commands();
     add_tools();
     for (const auto& c : program_.commands)
       add_command(c);
@@ -197,6 +200,17 @@ class command_line {
         ->required()
         ->check(CLI::IsMember({"job", "actor"}));
     service->add_option("--dir", state_.scaffold.directory, "Directory to make; without it NAME");
+  }
+
+  void add_node_commands() {
+    auto* node = app_.add_subcommand("node", "Prepare the nodes of a cluster");
+    node->require_subcommand(1);
+    auto* certs = command(*node, "certs", "Make a test certificate authority and a certificate with key for each node",
+                          [this] { return node_certs_command(state_.certs, seams_); });
+    certs->add_option("DIR", state_.certs.directory, "Directory for them; an authority that is there signs")->required();
+    certs->add_option("--cluster", state_.certs.cluster, "Name of the cluster")->required()->type_name("NAME");
+    certs->add_option("NODE", state_.certs.nodes, "Names of nodes")->required();
+    certs->add_option("--days", state_.certs.days, "How long the nodes' certificates are valid")->capture_default_str();
   }
 
   void add_tools() {
