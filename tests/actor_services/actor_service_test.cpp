@@ -1,3 +1,4 @@
+#include <limits>
 #include <weir/services/actor_service.hpp>
 #include <weir/testing/local_run.hpp>
 #include "tests/catch.hpp"
@@ -31,6 +32,11 @@ struct level {
   std::int64_t balance = 0;
 };
 BOOST_DESCRIBE_STRUCT(level, (), (balance))
+
+struct measured {
+  double value = 0;
+};
+BOOST_DESCRIBE_STRUCT(measured, (), (value))
 
 const request<std::string, nothing, level> balance_of{"bank", "balance"};
 const request<std::string, deposit, level> pay_in{"bank", "pay-in"};
@@ -352,4 +358,29 @@ TEST_CASE("a service that subscribes to nothing, or answers a question twice, is
   auto planned = w.b.plan();
   REQUIRE_FALSE(planned.ok());
   CHECK(planned.err().message.find("answered twice") != std::string::npos);
+}
+
+TEST_CASE("a publication's own headers and time see the record; a publish that throws adds nothing, and the handler may go on") {
+  actor_service<std::string, account_state> s{"bank"};
+  sink_options<raw_record> options;
+  options.headers = [](const raw_record& r) { return header_list{{"of", r.key}, {"size", std::to_string(r.value->size())}}; };
+  options.time = [](const raw_record&, timestamp t) { return timestamp{t.us + 1}; };
+  auto out = s.publishes("out", topic<measured>{{"main", "out"}}, options);
+  s.on("in", topic<deposit>{{"main", "in"}}, &deposit::account, [out](const deposit& d, bank::context& ctx) {
+    CHECK_THROWS_AS(ctx.publish(out, "other", measured{std::numeric_limits<double>::quiet_NaN()}), std::invalid_argument);
+    ctx.publish(out, measured{static_cast<double>(d.cents)});
+    ctx.publish(out, "other", measured{0.5});
+  });
+  local_run run(*s.plan(), encoded());
+  REQUIRE(run.open().ok());
+  REQUIRE(run.feed("in", 0, {event("a", 2)}).ok());
+  const auto& written = run.written("out");
+  REQUIRE(written.size() == 2);
+  CHECK(written[0].key == "a");
+  CHECK(written[0].value->starts_with(R"({"value":2)"));
+  CHECK(written[0].headers.at(0).second == "a");
+  CHECK(written[0].headers.at(1).second == std::to_string(written[0].value->size()));
+  CHECK(written[0].time == timestamp{1'000'001});
+  CHECK(written[1].key == "other");
+  CHECK(written[1].headers.at(0).second == "other");
 }
