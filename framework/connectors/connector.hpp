@@ -74,7 +74,7 @@ class source_connection {
   /// Last stable offset now: a bounded read stops at or past it. May block.
   virtual result<std::int64_t> end_offset(const std::string& topic, std::int32_t partition) = 0;
   /// `wake` is a hint that there may be something to poll; called from a foreign thread, must only send one message.
-  /// All readers of a connection are opened before the first poll, each partition once (Kafka: else already_exists). Does not block.
+  /// All readers of a connection are opened before the first poll, a partition once (Kafka: already_exists). Does not block.
   virtual result<std::unique_ptr<partition_reader>> open(const std::string& topic, std::int32_t partition, std::int64_t offset,
                                                          std::function<void()> wake) = 0;
   /// Call once after the last `open`.
