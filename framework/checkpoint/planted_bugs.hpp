@@ -1,6 +1,6 @@
 #pragma once
 
-// Four bugs, each of a kind that reviews have let through elsewhere, compiled in only with WEIR_PLANTED_BUGS and chosen at
+// Bugs, each of a kind that reviews have let through elsewhere, compiled in only with WEIR_PLANTED_BUGS and chosen at
 // run time by the environment variable WEIR_PLANTED_BUG. They are there to be found: a simulator that misses one is blind.
 
 #ifdef WEIR_PLANTED_BUGS
@@ -15,6 +15,11 @@ enum class bug : int {
   cancel_holds_nothing = 2, ///< Alignment, cancelled by a higher barrier, forgets to hold the channel that brought it.
   ordinal_forgotten = 3,    ///< Recovery publishes a partly published epoch from its first record again.
   claim_regardless = 4,     ///< A claim of unknown outcome is written again though somebody published in between.
+  // Of the cluster (framework/cluster).
+  off_chain_delta = 5,       ///< A restore applies a local delta by its number, though the chain does not name it.
+  publish_ahead = 6,         ///< After a second move a slot heeds only the newest change of assignment.
+  unknown_append_failed = 7, ///< A control record of unknown outcome counts as not written.
+  outbox_by_number = 8,      ///< A file of output is garbage when some slot, not its own, has published its epoch.
 };
 
 #ifdef WEIR_PLANTED_BUGS
