@@ -31,11 +31,8 @@ class control_log {
   virtual ~control_log() = default;
   using took = std::function<void(result<>)>; ///< Errors: unavailable (ask again later), not_authorized.
   virtual void take(took done) = 0;
-  struct appended {
-    append_outcome outcome = append_outcome::unknown;
-    std::uint64_t offset = 0; ///< Of the first record, when committed.
-  };
-  virtual void append(const std::vector<control_entry>& entries, std::function<void(appended)> done) = 0;
+  using appended = std::function<void(append_outcome)>;
+  virtual void append(const std::vector<control_entry>& entries, appended done) = 0;
   using read_back = std::function<void(result<std::vector<control_entry_at>>)>; ///< Errors: unavailable.
   /// Committed records at or above `from`, ascending, up to the end.
   virtual void read(std::uint64_t from, read_back done) = 0;

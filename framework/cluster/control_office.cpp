@@ -93,10 +93,10 @@ void control_office::enter(std::uint64_t nonce, answer done) {
 void control_office::write_term() {
   auto before = state_.term();
   control_record r{{{0, 0}, 0}, term_record{node_, nonce_}};
-  log_->append({encode_control(r)}, [this, era = era_, before](const control_log::appended& a) {
+  log_->append({encode_control(r)}, [this, era = era_, before](append_outcome outcome) {
     if (era != era_)
       return;
-    if (a.outcome == append_outcome::replaced)
+    if (outcome == append_outcome::replaced)
       return step_down({errc::fenced, "another node has taken the lead before '" + node_ + "' could"});
     auto judge = [this, before] {
       if (state_.leader().nonce == nonce_ && state_.term() != before) {
@@ -109,7 +109,7 @@ void control_office::write_term() {
         return step_down({errc::fenced, "'" + state_.leader().node + "' has taken the lead before '" + node_ + "' could"});
       write_term();
     };
-    if (a.outcome == append_outcome::unknown)
+    if (outcome == append_outcome::unknown)
       return take([this, judge] { read_then(judge); });
     read_then(judge);
   });
@@ -165,9 +165,9 @@ void control_office::append() {
     entries.push_back(encode_control({{{term_, j.attempt}, ++serial}, body}));
   for (const auto& key : j.removed)
     entries.push_back({key, std::nullopt});
-  log_->append(entries, [this, era = era_](const control_log::appended& a) {
+  log_->append(entries, [this, era = era_](append_outcome outcome) {
     if (era == era_)
-      came_back(a.outcome);
+      came_back(outcome);
   });
 }
 

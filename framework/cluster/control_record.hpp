@@ -54,6 +54,12 @@ struct slot_owner {
 };
 BOOST_DESCRIBE_STRUCT(slot_owner, (), (slot, node, draining))
 
+struct node_start {
+  std::string node;
+  std::uint64_t start = 0;
+};
+BOOST_DESCRIBE_STRUCT(node_start, (), (node, start))
+
 /// An attempt of a job begins: who does what, from which checkpoint on. Its offset is the incarnation of all markers that
 /// are written in this attempt.
 struct assignment_record {
@@ -61,11 +67,12 @@ struct assignment_record {
   std::string lineage;     ///< 16 bytes: of the job, made with its first attempt.
   std::string fingerprint; ///< Of the job's plan: a node that differs must not take part.
   std::optional<std::uint64_t> base; ///< The complete checkpoint it starts from; none: empty.
+  std::vector<node_start> nodes; ///< Who takes part, and with which process: a later one of the node does not.
   std::vector<range_owner> ranges;
   std::vector<partition_owner> partitions;
   std::vector<slot_owner> slots; ///< All that were ever used and are not retired.
 };
-BOOST_DESCRIBE_STRUCT(assignment_record, (), (job, lineage, fingerprint, base, ranges, partitions, slots))
+BOOST_DESCRIBE_STRUCT(assignment_record, (), (job, lineage, fingerprint, base, nodes, ranges, partitions, slots))
 
 /// Checkpoint k of the job is complete. This record, committed, is all that makes it so.
 struct complete_record {
