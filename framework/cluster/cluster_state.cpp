@@ -91,8 +91,9 @@ bool cluster_state::take(const control_record& r, std::uint64_t offset) {
     job.completed_by = r.mark.by;
   } else if (const auto* closed = std::get_if<closed_record>(&r.body)) {
     auto& job = jobs_[closed->job];
-    if (r.mark.by < job.current || (job.complete && job.complete->checkpoint >= closed->checkpoint))
+    if (r.mark.by < job.current)
       return false;
+    // Also of one that was complete before: the question alone replaces, by compaction, what was closed earlier.
     job.closed = std::max(job.closed, closed->checkpoint);
   } else if (const auto* garbage = std::get_if<garbage_record>(&r.body)) {
     jobs_[garbage->job].garbage[garbage->batch] = garbage->names;

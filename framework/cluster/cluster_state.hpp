@@ -14,7 +14,7 @@ struct job_state {
   assignment_record assignment;
   std::optional<complete_record> complete; ///< The newest.
   fence completed_by;                      ///< The attempt that made it.
-  std::uint64_t closed = 0;                ///< Highest number that was closed.
+  std::uint64_t closed = 0;                ///< Highest number whose closing was asked for.
   std::map<std::uint64_t, std::vector<std::string>> garbage; ///< Listed and perhaps not all deleted, by batch.
   /// The owner of a slot in the newest assignment; empty: nobody.
   [[nodiscard]] std::string owner_of(const slot_id& slot) const;

@@ -26,7 +26,8 @@ std::optional<std::uint64_t> log_authority::newest() const {
 
 bool log_authority::runs_current_attempt() const {
   const auto* job = read();
-  return office_->now() == control_office::standing::in && job != nullptr && job->current.term == office_->term();
+  return office_->now() == control_office::standing::in && !beginning_ && job != nullptr &&
+         job->current.term == office_->term();
 }
 
 void log_authority::complete(const completion& c, completed done) {
@@ -68,7 +69,11 @@ void log_authority::begin_attempt(assignment_record a, completed done) {
   const auto* job = read();
   auto attempt = job == nullptr ? 1 : job->current.attempt + 1;
   a.job = job_;
-  office_->commit(attempt, {std::move(a)}, std::move(done));
+  beginning_ = true;
+  office_->commit(attempt, {std::move(a)}, [this, done = std::move(done)](const result<>& written) {
+    beginning_ = false;
+    done(written);
+  });
 }
 
 void log_authority::list_garbage(std::vector<std::string> names, completed done) {

@@ -34,6 +34,7 @@ class log_authority final : public authority {
   [[nodiscard]] bool runs_current_attempt() const;
   control_office* office_;
   std::string job_;
+  bool beginning_ = false; ///< An attempt is being written: what belongs to the one before must not come behind it.
 };
 
 } // namespace weir::cluster

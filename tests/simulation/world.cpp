@@ -1,6 +1,15 @@
 #include "tests/simulation/world.hpp"
+#include <cstdlib>
+#include <iostream>
 
 namespace weir::simulation {
+
+void world::probe(const std::string& name) {
+  ++probes_[name];
+  static const auto trace = std::getenv("WEIR_TRACE") != nullptr;
+  if (trace)
+    std::cerr << now_ << ' ' << name << '\n';
+}
 
 bool world::step() {
   if (queue_.empty())

@@ -31,7 +31,8 @@ class world {
   void calm() { faults_ = false; }
   [[nodiscard]] bool calmed() const { return !faults_; }
 
-  void probe(const std::string& name) { ++probes_[name]; }
+  /// Counts; WEIR_TRACE=1 in the environment prints it with its time.
+  void probe(const std::string& name);
   [[nodiscard]] const std::map<std::string, std::uint64_t>& probes() const { return probes_; }
   /// What broke an invariant; the first is kept.
   void wrong(const std::string& what) {

@@ -136,7 +136,8 @@ std::vector<cluster::control_entry_at> control_topic::read(std::uint64_t from) {
 
 std::vector<cluster::control_entry_at> control_topic::history() const {
   std::vector<cluster::control_entry_at> out;
-  for (std::size_t i = 0; i < log_.size(); ++i)
+  auto end = last_stable();
+  for (std::size_t i = 0; i < end; ++i)
     if (committed(log_[i]))
       out.push_back({i, log_[i].what});
   return out;

@@ -329,7 +329,18 @@ class scenario final : public site {
     return out;
   }
 
+  static std::string brief(const cluster_state& state) {
+    const auto* job = state.job(cluster_job);
+    auto out = "term " + std::to_string(state.term());
+    if (job != nullptr)
+      out += " attempt " + std::to_string(job->current.term) + "/" + std::to_string(job->current.attempt) + " at " +
+             std::to_string(job->incarnation) + " complete " + std::to_string(job->complete ? job->complete->checkpoint : 0) +
+             " closed " + std::to_string(job->closed) + " garbage " + std::to_string(job->garbage.size());
+    return out;
+  }
+
   void judge() {
+    control_.take(); // An open transaction would hide the end.
     std::map<std::uint64_t, int> completes;
     std::uint64_t last = 0;
     for (const auto& e : control_.history()) {
@@ -355,7 +366,8 @@ class scenario final : public site {
     const auto *a = compacted.job(cluster_job), *b = whole.job(cluster_job);
     if (compacted.term() != whole.term() || a == nullptr || a->current != b->current || a->incarnation != b->incarnation ||
         a->complete->checkpoint != b->complete->checkpoint || a->closed != b->closed || a->garbage != b->garbage)
-      return world_.wrong("the compacted control topic says something else than the whole one");
+      return world_.wrong("the compacted control topic says something else than the whole one: " + brief(compacted) + " for " +
+                          brief(whole));
     judge_output();
   }
 

@@ -299,7 +299,7 @@ void node::poll_group() {
               if (!entered)
                 return in().probe("lead not entered");
               in().probe("leader took office");
-              site_->acted(index_, start_, {office_.term(), 0});
+              (void)obeys({office_.term(), 0});
               leader_ = std::make_shared<leader>(*this);
             });
           if (!m.holder && office_.now() != control_office::standing::out)
@@ -403,11 +403,13 @@ void node::react() {
     if (auto& seen = seen_alive_[who]; seen.first != offset + 1)
       seen = {offset + 1, in().now()};
   const auto* job = authority_.read();
-  if (job == nullptr || !obeys(job->current))
+  if (job == nullptr)
     return;
   if (job->complete && (!manifest_ || manifest_->checkpoint != job->complete->checkpoint))
     load_manifest();
-  react_to_assignment(*job);
+  // Of a leader that has a successor, or read before what we heard already: nothing is begun for it any more.
+  if (obeys(job->current))
+    react_to_assignment(*job);
 }
 
 void node::load_manifest() {
