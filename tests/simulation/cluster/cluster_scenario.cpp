@@ -36,6 +36,7 @@ class scenario final : public site {
     frame_loss_ = world_.chance(60) ? 0 : world_.below(1'500);
     slow_ = world_.chance(30) ? 200 : 15;
     request_loss_ = world_.chance(50) ? 2'000 : world_.below(30'000);
+    moment_ = world_.chance(50) ? 0 : 1'000 + world_.below(4'000);
     fault_every_ = 600 + world_.below(4'000);
   }
 
@@ -65,6 +66,19 @@ class scenario final : public site {
   [[nodiscard]] bool cut_from_kafka(int n) const override { return cut_kafka_.count(n) > 0; }
   [[nodiscard]] bool cut_from_directory(int n) const override { return cut_directory_.count(n) > 0; }
   bool lost_request() override { return world_.fault(request_loss_); }
+  [[nodiscard]] bool coordinator_away(const std::string& id) const override { return away_.count(id) > 0; }
+
+  void moment(int n) override {
+    if (!world_.fault(moment_))
+      return;
+    world_.after(world_.below(30), [this, n] {
+      if (world_.calmed())
+        return;
+      world_.probe("struck at a bad moment");
+      world_.chance(30) ? kill(n, world_.chance(50)) : sleep(n);
+    });
+  }
+
   std::uint64_t random() override { return random_(); }
 
   void send(int from, int to, message m) override {
@@ -185,26 +199,31 @@ class scenario final : public site {
     return static_cast<int>(world_.below(nodes()));
   }
 
+  std::int64_t how_long() { return world_.chance(50) ? 300 + world_.below(2'500) : 2'000 + world_.below(9'000); }
+
+  void sleep(int i) {
+    auto p = machines_[static_cast<std::size_t>(i)].process;
+    if (!p || p->now() != node::state::running)
+      return;
+    world_.probe(p->office().now() == control_office::standing::in ? "leader frozen" : "node frozen");
+    p->freeze();
+    world_.after(how_long(), [p] { p->wake(); });
+  }
+
   void fault() {
     if (world_.calmed())
       return;
     world_.after(1 + world_.below(2 * fault_every_), [this] { fault(); });
     auto i = victim();
-    auto lasts = world_.chance(50) ? 300 + world_.below(2'500) : 2'000 + world_.below(9'000);
-    switch (world_.below(8)) {
+    auto lasts = how_long();
+    switch (world_.below(9)) {
       case 0:
         return kill(i, false);
       case 1:
         return kill(i, true);
       case 2:
-      case 3: {
-        auto p = machines_[static_cast<std::size_t>(i)].process;
-        if (!p || p->now() != node::state::running)
-          return;
-        world_.probe(p->office().now() == control_office::standing::in ? "leader frozen" : "node frozen");
-        p->freeze();
-        return world_.after(lasts, [p] { p->wake(); });
-      }
+      case 3:
+        return sleep(i);
       case 4: {
         world_.probe("one-way cut");
         std::pair<int, int> way{i, static_cast<int>(world_.below(nodes()))};
@@ -229,6 +248,12 @@ class scenario final : public site {
         world_.probe("node cut from Kafka");
         cut_kafka_.insert(i);
         return world_.after(lasts, [this, i] { cut_kafka_.erase(i); });
+      case 7: {
+        world_.probe("coordinator of a publisher away");
+        auto id = transactional_id("weir", cluster_job, {cluster_connection, static_cast<std::uint32_t>(world_.below(3))});
+        away_.insert(id);
+        return world_.after(2 * lasts, [this, id] { away_.erase(id); });
+      }
       default:
         world_.probe("node cut from the directory");
         cut_directory_.insert(i);
@@ -241,6 +266,7 @@ class scenario final : public site {
     cut_.clear();
     cut_kafka_.clear();
     cut_directory_.clear();
+    away_.clear();
     // A sleeper may sleep beyond its cluster; here all wake, so that the end is quiet.
     for (auto& m : machines_)
       if (m.process)
@@ -403,9 +429,10 @@ class scenario final : public site {
   std::uint32_t ranges_ = 1;
   std::vector<computer> machines_;
   std::vector<std::shared_ptr<node>> graveyard_;
-  std::int64_t loss_ = 0, frame_loss_ = 0, slow_ = 15, request_loss_ = 0, fault_every_ = 1'000;
+  std::int64_t loss_ = 0, frame_loss_ = 0, slow_ = 15, request_loss_ = 0, moment_ = 0, fault_every_ = 1'000;
   std::set<std::pair<int, int>> cut_;
   std::set<int> cut_kafka_, cut_directory_;
+  std::set<std::string> away_; ///< Transactional ids whose coordinator does not answer.
   std::map<std::pair<int, int>, std::int64_t> frame_arrival_;
   std::map<std::pair<int, std::uint64_t>, fence> obeyed_;
   cluster_state truth_;

@@ -411,6 +411,7 @@ void leader::remove(std::vector<std::string> names, std::vector<std::uint64_t> b
     return node_->authority().forget_garbage(batches, [](const result<>&) {});
   }
   // Goes on when the lead is lost meanwhile: what is listed is listed.
+  node_->at().moment(node_->index());
   node_->ask_directory(
       [this, self = shared_from_this(), names, batches]() -> world::event {
         node_->at().about_to_remove(names.back());

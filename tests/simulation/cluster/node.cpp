@@ -10,6 +10,8 @@ using namespace cluster;
 
 namespace {
 constexpr std::int64_t tick_every = 500;
+/// Who wakes goes on with what it was about; that it has slept it notices at its next tick.
+constexpr std::int64_t unaware_for = 900;
 constexpr std::int64_t patience = 400;
 constexpr std::int64_t rest_after_giving_up = 3'000;
 constexpr std::int64_t leader_lost = 2'000;
@@ -33,8 +35,15 @@ node::node(site& s, int index, local_disk disk)
 
 node::~node() = default;
 
-void node::start() {
-  after(1 + in().below(tick_every), [this] { tick(); });
+void node::start() { tick_in(1 + in().below(tick_every)); }
+
+void node::tick_in(std::int64_t delay) {
+  in().after(delay, [this, self = shared_from_this()] {
+    if (state_ == state::frozen)
+      tick_stalled_ = true;
+    else
+      deliver([this] { tick(); });
+  });
 }
 
 void node::deliver(world::event e) {
@@ -59,6 +68,8 @@ void node::wake() {
   auto stalled = std::exchange(stalled_, {});
   for (auto& e : stalled)
     deliver(std::move(e));
+  if (std::exchange(tick_stalled_, false))
+    tick_in(1 + in().below(unaware_for));
 }
 
 void node::after(std::int64_t delay, world::event e) {
@@ -132,6 +143,7 @@ struct writing {
 void step(node& n, const std::shared_ptr<writing>& w, write_step s) {
   if (s == write_step::done)
     return w->done(true);
+  n.at().moment(n.index());
   n.ask_directory(
       [&n, w, s]() -> world::event {
         view_of_directory d(n.at(), n.name());
@@ -194,6 +206,7 @@ void node::take(took done) {
 
 void node::append(const std::vector<control_entry>& entries, appended done) {
   using answer = control_topic::answer;
+  site_->moment(index_);
   auto unknown = [this, done] {
     in().probe("control append of unknown outcome");
     done(append_outcome::unknown);
@@ -248,7 +261,7 @@ void node::read_until(std::uint64_t from, std::uint64_t target, read_back done) 
 // --- signs of life
 
 void node::tick() {
-  after(tick_every, [this] { tick(); });
+  tick_in(tick_every);
   auto t = peers_.on_tick(duration{in().now()});
   if (t.was_frozen) {
     in().probe("woke up after a sleep");

@@ -85,6 +85,7 @@ class node : public std::enable_shared_from_this<node>, private cluster::control
   void read_until(std::uint64_t from, std::uint64_t target, read_back done);
   void deliver(world::event e);
   void tick();
+  void tick_in(std::int64_t delay);
   void poll_group();
   void say_alive();
   void watch_lead(bool was_frozen);
@@ -101,6 +102,7 @@ class node : public std::enable_shared_from_this<node>, private cluster::control
   std::uint64_t start_;
   state state_ = state::running;
   std::deque<world::event> stalled_;
+  bool tick_stalled_ = false;
   cluster::control_office office_;
   cluster::log_authority authority_;
   cluster::fence_gate gate_;

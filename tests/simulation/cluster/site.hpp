@@ -32,6 +32,10 @@ class site {
   [[nodiscard]] virtual bool cut_from_kafka(int node) const = 0;
   [[nodiscard]] virtual bool cut_from_directory(int node) const = 0;
   virtual bool lost_request() = 0;
+  /// Each transactional id has a coordinator of its own among the brokers: this one's does not answer.
+  [[nodiscard]] virtual bool coordinator_away(const std::string& transactional_id) const = 0;
+  /// The node is in the middle of something that hurts: it may die or fall asleep right now.
+  virtual void moment(int node) = 0;
   using message = std::function<void(node&)>;
   /// Each on its own way: lost, late, overtaken.
   virtual void send(int from, int to, message m) = 0;

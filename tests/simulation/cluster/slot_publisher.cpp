@@ -8,6 +8,7 @@ using namespace cluster;
 
 namespace {
 constexpr std::int64_t back_off = 60;
+constexpr std::int64_t patience = 400;
 constexpr std::size_t largest_part = 4;
 } // namespace
 
@@ -23,6 +24,9 @@ void slot_publisher::guarded(std::int64_t delay, world::event e) {
 
 void slot_publisher::ask(node::elsewhere what, world::event failed) {
   auto self = shared_from_this();
+  node_->at().moment(node_->index());
+  if (node_->at().coordinator_away(id_))
+    return guarded(patience, std::move(failed));
   node_->ask_kafka(
       [self, what = std::move(what)]() -> world::event {
         return [self, follows = what()] {
