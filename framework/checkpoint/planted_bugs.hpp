@@ -17,7 +17,7 @@ enum class bug : int {
   claim_regardless = 4,     ///< A claim of unknown outcome is written again though somebody published in between.
   // Of the cluster (framework/cluster).
   off_chain_delta = 5,       ///< A restore applies a local delta by its number, though the chain does not name it.
-  publish_ahead = 6,         ///< After a second move a slot heeds only the newest change of assignment.
+  publish_ahead = 6,         ///< After a move a slot does not wait until the markers of the others have reached it.
   unknown_append_failed = 7, ///< A control record of unknown outcome counts as not written.
   outbox_by_number = 8,      ///< A file of output is garbage when some slot, not its own, has published its epoch.
 };

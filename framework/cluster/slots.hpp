@@ -16,7 +16,7 @@ namespace weir::cluster {
 /// checkpoint from which the entry's attempt started is visible. Keys move between slots only at a start, so order per key
 /// survives the move. `entries`: the outbox of the newest complete manifest; `published`: as read from the marker topic.
 ///
-/// Several changes of assignment can be unfinished at once: each entry holds its own, and what is below one holds back
+/// Several changes of assignment can be unfinished at once: each entry has its own in it, and what is below one holds back
 /// all that is above it, however many changes later.
 [[nodiscard]] bool may_publish(const outbox_entry& e, const std::vector<outbox_entry>& entries,
                                const std::map<slot_id, marker>& published);
