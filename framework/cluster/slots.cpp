@@ -20,8 +20,17 @@ bool may_publish(const outbox_entry& e, const std::vector<outbox_entry>& entries
   });
 }
 
+bool slot_drained(const slot_id& slot, std::uint64_t incarnation, const std::vector<outbox_entry>& entries,
+                  const std::map<slot_id, marker>& published) {
+  auto found = published.find(slot);
+  if (found == published.end() || found->second.incarnation != incarnation)
+    return false;
+  return std::all_of(entries.begin(), entries.end(),
+                     [&](const auto& e) { return e.slot != slot || entry_published(e, published); });
+}
+
 std::vector<slot_owner> assign_slots(const std::vector<slot_owner>& before, const std::string& connection,
-                                     const std::vector<std::string>& working, const std::set<slot_id>& unfinished) {
+                                     const std::vector<std::string>& working, const std::set<slot_id>& drained) {
   std::vector<slot_owner> out;
   std::set<std::uint32_t> used;
   std::set<std::string> served;
@@ -35,7 +44,7 @@ std::vector<slot_owner> assign_slots(const std::vector<slot_owner>& before, cons
     if (!s.draining && works(s.node) && served.insert(s.node).second) {
       used.insert(s.slot.index);
       out.push_back(s);
-    } else if (unfinished.count(s.slot) > 0) {
+    } else if (!s.draining || drained.count(s.slot) == 0) {
       used.insert(s.slot.index);
       left.push_back(s);
     }

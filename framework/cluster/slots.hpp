@@ -21,13 +21,19 @@ namespace weir::cluster {
 [[nodiscard]] bool may_publish(const outbox_entry& e, const std::vector<outbox_entry>& entries,
                                const std::map<slot_id, marker>& published);
 
+/// Whether a slot may go off the record: nothing of it is unpublished, and its marker is of the newest attempt, so its
+/// owner there has fenced it. Without that a transaction that a dead owner left open (its claim, say) would hide what is
+/// behind it from every read_committed reader until the broker times it out.
+[[nodiscard]] bool slot_drained(const slot_id& slot, std::uint64_t incarnation, const std::vector<outbox_entry>& entries,
+                                const std::map<slot_id, marker>& published);
+
 /// The slots of a connection for the next attempt. Pure. Every working node gets one that takes its output: the one it had,
 /// else a free one with the lowest number. Slots of others stay on record as draining, with an owner among the working
-/// nodes, until `unfinished` does not name them any more: then they go off the record.
+/// nodes, until they are drained: then they go off the record.
 ///
-/// `before`: as in the newest assignment; `unfinished`: slots with output that is not published.
+/// `before`: as in the newest assignment; `drained`: those of them that slot_drained says it of.
 [[nodiscard]] std::vector<slot_owner> assign_slots(const std::vector<slot_owner>& before, const std::string& connection,
-                                                   const std::vector<std::string>& working, const std::set<slot_id>& unfinished);
+                                                   const std::vector<std::string>& working, const std::set<slot_id>& drained);
 
 /// What a node does about a slot after it called init_transactions, after it was fenced, and after it read the control
 /// topic to its end. Pure.

@@ -90,11 +90,11 @@ void leader::place() {
   }
   newest_ = node_->manifest();
   newest_name_ = complete ? job->complete->manifest.name : std::string();
-  std::set<slot_id> slots;
-  if (newest_)
-    for (const auto& e : newest_->outbox)
-      slots.insert(e.slot);
-  node_->read_markers({slots.begin(), slots.end()}, [this, self = shared_from_this()](const auto& markers) {
+  std::vector<slot_id> slots;
+  if (job != nullptr)
+    for (const auto& s : job->assignment.slots)
+      slots.push_back(s.slot);
+  node_->read_markers(slots, [this, self = shared_from_this()](const auto& markers) {
     if (!stopped_)
       assign(markers);
   });
@@ -136,12 +136,11 @@ void leader::assign(const std::map<slot_id, marker>& markers) {
   readers = cluster::assign(readers, capacity);
   for (std::size_t i = 0; i < readers.size(); ++i)
     a.partitions.push_back({{"source", static_cast<std::int32_t>(i)}, readers[i]});
-  std::set<slot_id> unfinished;
-  if (newest_)
-    for (const auto& e : newest_->outbox)
-      if (!entry_published(e, markers))
-        unfinished.insert(e.slot);
-  a.slots = assign_slots(before.slots, cluster_connection, {chosen.begin(), chosen.end()}, unfinished);
+  std::set<slot_id> drained;
+  for (const auto& s : before.slots)
+    if (slot_drained(s.slot, job->incarnation, newest_ ? newest_->outbox : std::vector<outbox_entry>(), markers))
+      drained.insert(s.slot);
+  a.slots = assign_slots(before.slots, cluster_connection, {chosen.begin(), chosen.end()}, drained);
   for (const auto& s : a.slots)
     if (s.draining)
       node_->in().probe("slot taken over to be drained");

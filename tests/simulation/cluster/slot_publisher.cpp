@@ -144,7 +144,7 @@ void slot_publisher::decide(const std::optional<marker>& found) {
 
 void slot_publisher::claim() {
   claim_sent_ = true;
-  commit(claim_.mark);
+  transact({}, claim_.mark);
 }
 
 void slot_publisher::next() {
@@ -205,10 +205,14 @@ void slot_publisher::send(const std::vector<item>& records, std::uint64_t checkp
     m.ordinal = to;
   }
   std::vector<item> part(records.begin() + static_cast<std::ptrdiff_t>(from), records.begin() + static_cast<std::ptrdiff_t>(to));
+  transact(std::move(part), m);
+}
+
+void slot_publisher::transact(std::vector<item> part, const marker& m) {
   ++attempts_;
   intended_ = m;
   ask(
-      [this, part, m, epoch = epoch_]() -> world::event {
+      [this, part = std::move(part), m, epoch = epoch_]() -> world::event {
         std::size_t which = 0;
         auto added = node_->at().kafka().add(id_, epoch, part, which);
         return [this, m, added] {
@@ -242,6 +246,7 @@ void slot_publisher::came_back(publish_outcome outcome) {
       from_ordinal_ = intended_.ordinal == all_records ? 0 : intended_.ordinal;
       return next();
     case publish_step::again:
+      node_->in().probe("publish tried again");
       return guarded(back_off, [this] { claimed_ ? next() : claim(); });
     case publish_step::stop_job:
       // Of one node the end of the job; here somebody else may own the slot now.

@@ -28,6 +28,7 @@ class slot_publisher : public std::enable_shared_from_this<slot_publisher> {
   void publish(const cluster::outbox_entry& e);
   void read(cluster::outbox_entry e, std::size_t file, std::vector<item> records);
   void send(const std::vector<item>& records, std::uint64_t checkpoint, std::uint64_t from);
+  void transact(std::vector<item> part, const marker& m);
   void commit(const marker& m);
   void came_back(publish_outcome outcome);
   void replaced();
