@@ -35,8 +35,8 @@ class cluster_state {
   /// not read to its end.
   result<applied> apply(const control_entry_at& e);
 
-  [[nodiscard]] std::uint64_t term() const { return term_; }           ///< 0: no leader yet.
-  [[nodiscard]] const term_record& leader() const { return leader_; }  ///< Who holds the term.
+  [[nodiscard]] std::uint64_t term() const { return term_; }           ///< Means nothing while nobody has led.
+  [[nodiscard]] const term_record& leader() const { return leader_; }  ///< Who holds the term; no name: nobody yet.
   [[nodiscard]] std::uint64_t last_serial() const { return serial_; }  ///< Of the newest record of the term.
   [[nodiscard]] std::uint64_t next_offset() const { return next_; }    ///< All below it is applied.
   [[nodiscard]] const std::map<std::string, member_record>& members() const { return members_; }

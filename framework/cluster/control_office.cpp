@@ -91,7 +91,7 @@ void control_office::enter(std::uint64_t nonce, answer done) {
 }
 
 void control_office::write_term() {
-  auto before = state_.term();
+  auto before = state_.leader().nonce;
   control_record r{{{0, 0}, 0}, term_record{node_, nonce_}};
   log_->append({encode_control(r)}, [this, era = era_, before](append_outcome outcome) {
     if (era != era_)
@@ -99,13 +99,13 @@ void control_office::write_term() {
     if (outcome == append_outcome::replaced)
       return step_down({errc::fenced, "another node has taken the lead before '" + node_ + "' could"});
     auto judge = [this, before] {
-      if (state_.leader().nonce == nonce_ && state_.term() != before) {
+      if (state_.leader().nonce == nonce_) {
         term_ = state_.term();
         serial_ = 0;
         standing_ = standing::in;
         return entered(success());
       }
-      if (state_.term() != before)
+      if (state_.leader().nonce != before)
         return step_down({errc::fenced, "'" + state_.leader().node + "' has taken the lead before '" + node_ + "' could"});
       write_term();
     };

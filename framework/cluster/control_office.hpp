@@ -55,7 +55,7 @@ class control_office {
   void look(answer done);
 
   [[nodiscard]] standing now() const { return standing_; }
-  [[nodiscard]] std::uint64_t term() const { return term_; } ///< Own; 0 unless in.
+  [[nodiscard]] std::uint64_t term() const { return term_; } ///< Own; means nothing unless in.
   [[nodiscard]] const cluster_state& state() const { return state_; }
   [[nodiscard]] const std::string& node() const { return node_; }
 

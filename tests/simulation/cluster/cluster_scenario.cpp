@@ -108,30 +108,17 @@ class scenario final : public site {
     world_.wrong(what);
   }
 
-  void unreadable(const fence& by, const std::string& name, const error& e) override {
-    // Who was replaced may look for what is gone.
-    if (by == truth().job(cluster_job)->current)
+  void unreadable(const std::string& name, const error& e) override {
+    // Who was replaced, or reads late, may look for what is gone.
+    if (!why_needed(name).empty())
       world_.wrong("a needed file cannot be read: " + name + ": " + e.message);
-    world_.probe("replaced reader finds its file gone");
+    world_.probe("late reader finds its file gone");
   }
 
   void about_to_remove(const std::string& name) override {
     world_.probe("file removed");
-    const auto state = truth();
-    const auto* job = state.job(cluster_job);
-    if (job == nullptr || !job->complete)
-      return;
-    if (name == job->complete->manifest.name)
-      return world_.wrong("the newest manifest is removed");
-    auto m = truth_manifest(*job);
-    for (const auto& c : m.chains)
-      for (const auto& link : c.links)
-        if (link.file.name == name)
-          world_.wrong("a delta of the newest checkpoint is removed: " + name);
-    for (const auto& e : m.outbox)
-      for (const auto& f : e.files)
-        if (f.name == name && !published(e))
-          world_.wrong("output that is not published is removed: " + name);
+    if (auto why = why_needed(name); !why.empty())
+      world_.wrong(why + " is removed: " + name);
   }
 
   void acted(int n, std::uint64_t start, const fence& by) override {
@@ -335,6 +322,26 @@ class scenario final : public site {
       return {};
     }
     return *m;
+  }
+
+  /// What the newest complete checkpoint needs the file for; empty: it does not.
+  [[nodiscard]] std::string why_needed(const std::string& name) {
+    const auto state = truth();
+    const auto* job = state.job(cluster_job);
+    if (job == nullptr || !job->complete)
+      return {};
+    if (name == job->complete->manifest.name)
+      return "the newest manifest";
+    auto m = truth_manifest(*job);
+    for (const auto& c : m.chains)
+      for (const auto& link : c.links)
+        if (link.file.name == name)
+          return "a delta of the newest checkpoint";
+    for (const auto& e : m.outbox)
+      for (const auto& f : e.files)
+        if (f.name == name && !published(e))
+          return "output that is not published";
+    return {};
   }
 
   [[nodiscard]] bool published(const outbox_entry& e) {

@@ -435,7 +435,7 @@ void node::load_manifest() {
     if (!bytes) {
       // A newer one may have made it garbage meanwhile: then the next look says so.
       if (bytes.err().code != errc::unavailable && authority_.newest() == wanted.checkpoint)
-        site_->unreadable(authority_.read()->current, wanted.manifest.name, bytes.err());
+        site_->unreadable(wanted.manifest.name, bytes.err());
       return;
     }
     auto m = decode_manifest(wanted.manifest.name, *bytes);

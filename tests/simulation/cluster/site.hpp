@@ -45,8 +45,8 @@ class site {
 
   // --- what must hold
   virtual void restored(const cluster::key_range& range, const table& rows, const cluster::cluster_manifest& from) = 0;
-  /// A file that a committed record or its manifest names could not be read by who runs in the newest attempt.
-  virtual void unreadable(const cluster::fence& by, const std::string& name, const error& e) = 0;
+  /// A file that a committed record or its manifest names could not be read.
+  virtual void unreadable(const std::string& name, const error& e) = 0;
   virtual void about_to_remove(const std::string& name) = 0;
   virtual void acted(int node, std::uint64_t start, const cluster::fence& by) = 0;
 };

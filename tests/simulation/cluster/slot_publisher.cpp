@@ -185,9 +185,7 @@ void slot_publisher::read(outbox_entry e, std::size_t file, std::vector<item> re
       if (bytes.err().code == errc::unavailable)
         return guarded(back_off, [this] { next(); });
       // Published by somebody else and collected: then the slot is not ours any more, or a newer manifest knows.
-      const auto* job = node_->authority().read();
-      if (job->incarnation == incarnation_ && job->owner_of(slot_) == node_->name())
-        node_->at().unreadable(job->current, e.files[file].name, bytes.err());
+      node_->at().unreadable(e.files[file].name, bytes.err());
       return ask_owner(true);
     }
     for (const auto& r : decode_output(*bytes))

@@ -124,7 +124,7 @@ void worker::restore_step(std::size_t index, const std::shared_ptr<base_plan>& p
       return apply(decode_rows(*bytes), link.snapshot);
     if (bytes.err().code == errc::unavailable)
       return guarded(100, [this, plan, index, step] { restore_step(index, plan, step); });
-    node_->at().unreadable(by_, link.file.name, bytes.err());
+    node_->at().unreadable(link.file.name, bytes.err());
     fail({node_->name()}, "file of a replaced attempt is gone");
   });
 }
