@@ -219,21 +219,23 @@ void process::perhaps_die_soon() {
 }
 
 void process::complete(const checkpoint_coordinator::store_complete& ask) {
-  auto done = store_.complete(ask.checkpoint, ask.contributions, ask.ended);
-  send(actor::store, actor::coordinator, [this, k = ask.checkpoint, done] {
-    auto now = duration{world_->now()};
-    execute(done ? coordinator_->on_completed(k, now) : coordinator_->on_store_failed(k, done.err(), now));
+  authority_.complete({ask.checkpoint, ask.contributions, ask.ended, std::nullopt}, [this, k = ask.checkpoint](const auto& done) {
+    send(actor::store, actor::coordinator, [this, k, done] {
+      auto now = duration{world_->now()};
+      execute(done ? coordinator_->on_completed(k, now) : coordinator_->on_store_failed(k, done.err(), now));
+    });
   });
 }
 
 void process::close(std::uint64_t k) {
-  auto verdict = store_.close(k);
-  if (verdict && *verdict == store::verdict::complete)
-    world_->probe("closed but complete");
-  send(actor::store, actor::coordinator, [this, k, verdict] {
-    auto now = duration{world_->now()};
-    execute(verdict ? coordinator_->on_closed(k, *verdict == store::verdict::complete, now)
-                    : coordinator_->on_store_failed(k, verdict.err(), now));
+  authority_.close(k, [this, k](const auto& verdict) {
+    if (verdict && *verdict == authority::verdict::complete)
+      world_->probe("closed but complete");
+    send(actor::store, actor::coordinator, [this, k, verdict] {
+      auto now = duration{world_->now()};
+      execute(verdict ? coordinator_->on_closed(k, *verdict == authority::verdict::complete, now)
+                      : coordinator_->on_store_failed(k, verdict.err(), now));
+    });
   });
 }
 

@@ -86,6 +86,7 @@ class process : public std::enable_shared_from_this<process> {
   broker* broker_;
   const input_log* input_;
   store store_;
+  store_authority authority_{store_};
   process_options options_;
   on_end on_end_;
   on_freeze on_freeze_;

@@ -36,17 +36,18 @@ result<> store::add_fate(std::uint64_t checkpoint, std::size_t ordinal) {
   return sync();
 }
 
-result<> store::complete(std::uint64_t k, const std::vector<contribution>& contributions, bool ended) {
+result<> store::complete(const completion& asked) {
+  auto k = asked.checkpoint;
   if (k <= now_.highest)
     return error{errc::invalid_argument, "not above what is stored"};
   if (world_->fault(20'000))
     return error{errc::store_full, "disk full"};
   now_.highest = k;
   now_.newest = k;
-  now_.ended = ended;
+  now_.ended = asked.ended;
   now_.manifest.clear();
   auto& outbox = now_.outboxes[k];
-  for (const auto& c : contributions) {
+  for (const auto& c : asked.contributions) {
     now_.manifest[c.who] = c;
     auto& deltas = now_.staged_delta[c.who];
     auto& sealed = now_.staged_outbox[c.who];
@@ -66,12 +67,12 @@ result<> store::complete(std::uint64_t k, const std::vector<contribution>& contr
   return synced;
 }
 
-result<store::verdict> store::close(std::uint64_t k) {
+result<authority::verdict> store::close(std::uint64_t k) {
   if (now_.newest == k)
-    return verdict::complete;
+    return authority::verdict::complete;
   now_.highest = std::max(now_.highest, k);
   WEIR_TRY(sync());
-  return verdict::closed;
+  return authority::verdict::closed;
 }
 
 void store::set_published(const marker& m) {

@@ -4,6 +4,7 @@
 #include <set>
 #include <vector>
 #include <weir/checkpoint/types.hpp>
+#include <weir/cluster/store_authority.hpp>
 #include <weir/core/result.hpp>
 #include "tests/simulation/world.hpp"
 
@@ -35,7 +36,7 @@ struct store_content {
 };
 
 /// The store on a disk that keeps only what was synced when it fails. Semantics as in storage/job_store.hpp.
-class store {
+class store final : public judging_store {
  public:
   store(world& w, store_content content) : world_(&w), now_(content), durable_(std::move(content)) {}
 
@@ -53,9 +54,12 @@ class store {
   result<> begin_incarnation();
   void stage_delta(const participant_id& who, chunk c) { now_.staged_delta[who].push_back(std::move(c)); }
   void stage_outbox(const participant_id& who, chunk c) { now_.staged_outbox[who].push_back(std::move(c)); }
-  result<> complete(std::uint64_t k, const std::vector<contribution>& contributions, bool ended);
-  enum class verdict { complete, closed };
-  result<verdict> close(std::uint64_t k);
+  [[nodiscard]] lineage_id lineage() const override { return now_.lineage; }
+  [[nodiscard]] std::uint64_t incarnation() const override { return now_.incarnation; }
+  [[nodiscard]] std::uint64_t highest_number() const override { return now_.highest; }
+  [[nodiscard]] std::optional<std::uint64_t> newest() const override { return now_.newest; }
+  result<> complete(const completion& c) override;
+  result<authority::verdict> close(std::uint64_t k) override;
   result<> add_own_incarnation();
   result<> add_fate(std::uint64_t checkpoint, std::size_t ordinal);
   /// Durable with the next sync only.
