@@ -72,6 +72,9 @@ void control_office::read() {
           break;
         }
     reading_ = false;
+    // Whoever sleeps behind its commit reads of its successor here, before it speaks for anybody again.
+    if (standing_ == standing::in && state_.term() != term_)
+      step_down({errc::fenced, "'" + state_.leader().node + "' has taken the lead"});
     auto answered = std::exchange(readers_, {});
     if (!waiting_.empty())
       read();

@@ -33,7 +33,7 @@ class control_office {
   enum class standing : std::uint8_t {
     out,      ///< Reads only. Exit: entering, by `enter`.
     entering, ///< The id is being taken, the topic read, the term written. Exits: in; out, when somebody else was faster.
-    in,       ///< Leads. Exit: out, by `leave` or because the broker refused an append.
+    in,       ///< Leads. Exit: out, by `leave`, because the broker refused an append, or because another term was read.
   };
   using answer = std::function<void(result<>)>;
 

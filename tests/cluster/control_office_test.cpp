@@ -160,6 +160,17 @@ TEST_CASE("a leader that looks for its record and finds another term steps down,
   CHECK(o.office.now() == control_office::standing::out);
 }
 
+TEST_CASE("a leader that reads of another term steps down, also behind a commit of its own that stands") {
+  office_in o;
+  o.enter();
+  o.authority.complete({1, {}, false, file_ref{"m", 1, 2}}, o.note());
+  o.log.put({{{0, 0}, 0}, term_record{"b", 5}});
+  o.log.answer();
+  CHECK(o.came->err().code == errc::fenced);
+  CHECK(o.authority.newest() == 1);
+  CHECK(o.office.now() == control_office::standing::out);
+}
+
 TEST_CASE("close answers complete for what is complete, and closed numbers are used by nobody") {
   office_in o;
   o.enter();
