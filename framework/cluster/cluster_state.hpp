@@ -12,9 +12,9 @@ struct job_state {
   fence current;                 ///< Of its newest assignment.
   std::uint64_t incarnation = 0; ///< Offset of that record: what markers of the attempt carry.
   assignment_record assignment;
-  std::optional<complete_record> complete; ///< The newest.
-  fence completed_by;                      ///< The attempt that made it.
-  std::uint64_t closed = 0;                ///< Highest number whose closing was asked for.
+  std::optional<complete_record> complete;                   ///< The newest.
+  fence completed_by;                                        ///< The attempt that made it.
+  std::uint64_t closed = 0;                                  ///< Highest number whose closing was asked for.
   std::map<std::uint64_t, std::vector<std::string>> garbage; ///< Listed and perhaps not all deleted, by batch.
   /// The owner of a slot in the newest assignment; empty: nobody.
   [[nodiscard]] std::string owner_of(const slot_id& slot) const;
@@ -35,10 +35,10 @@ class cluster_state {
   /// not read to its end.
   result<applied> apply(const control_entry_at& e);
 
-  [[nodiscard]] std::uint64_t term() const { return term_; }           ///< Means nothing while nobody has led.
-  [[nodiscard]] const term_record& leader() const { return leader_; }  ///< Who holds the term; no name: nobody yet.
-  [[nodiscard]] std::uint64_t last_serial() const { return serial_; }  ///< Of the newest record of the term.
-  [[nodiscard]] std::uint64_t next_offset() const { return next_; }    ///< All below it is applied.
+  [[nodiscard]] std::uint64_t term() const { return term_; }          ///< Means nothing while nobody has led.
+  [[nodiscard]] const term_record& leader() const { return leader_; } ///< Who holds the term; no name: nobody yet.
+  [[nodiscard]] std::uint64_t last_serial() const { return serial_; } ///< Of the newest record of the term.
+  [[nodiscard]] std::uint64_t next_offset() const { return next_; }   ///< All below it is applied.
   [[nodiscard]] const std::map<std::string, member_record>& members() const { return members_; }
   [[nodiscard]] const std::map<std::string, job_state>& jobs() const { return jobs_; }
   [[nodiscard]] const job_state* job(const std::string& name) const;

@@ -41,7 +41,8 @@ class control_office {
   control_office(control_log& log, std::string node) : log_(&log), node_(std::move(node)) {}
 
   /// Takes office: fence, read to the end, write the term. The group must have given this node the partition. `nonce` is
-  /// random. Errors: fenced (somebody else took it, or `leave` was called), incompatible and store_corrupt (the topic cannot be read).
+  /// random. Errors: fenced (somebody else took it, or `leave` was called), incompatible and store_corrupt (the topic cannot be
+  /// read).
   void enter(std::uint64_t nonce, answer done);
   /// Steps down. What is under way is answered with fenced; whether it becomes visible is read by the next leader.
   void leave();

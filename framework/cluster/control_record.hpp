@@ -64,10 +64,10 @@ BOOST_DESCRIBE_STRUCT(node_start, (), (node, start))
 /// are written in this attempt.
 struct assignment_record {
   std::string job;
-  std::string lineage;     ///< 16 bytes: of the job, made with its first attempt.
-  std::string fingerprint; ///< Of the job's plan: a node that differs must not take part.
+  std::string lineage;               ///< 16 bytes: of the job, made with its first attempt.
+  std::string fingerprint;           ///< Of the job's plan: a node that differs must not take part.
   std::optional<std::uint64_t> base; ///< The complete checkpoint it starts from; none: empty.
-  std::vector<node_start> nodes; ///< Who takes part, and with which process: a later one of the node does not.
+  std::vector<node_start> nodes;     ///< Who takes part, and with which process: a later one of the node does not.
   std::vector<range_owner> ranges;
   std::vector<partition_owner> partitions;
   std::vector<slot_owner> slots; ///< All that were ever used and are not retired.

@@ -39,7 +39,7 @@ class lead_watch {
   };
   struct facts {
     duration now{0};
-    duration kafka_answered{0};     ///< When it last did.
+    duration kafka_answered{0}; ///< When it last did.
     duration directory_answered{0};
     std::size_t peers_seen = 0;
     std::size_t alive_in_topic = 0; ///< Other nodes whose sign of life came within `timing.lost`.

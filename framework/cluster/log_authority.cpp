@@ -26,8 +26,7 @@ std::optional<std::uint64_t> log_authority::newest() const {
 
 bool log_authority::runs_current_attempt() const {
   const auto* job = read();
-  return office_->now() == control_office::standing::in && !beginning_ && job != nullptr &&
-         job->current.term == office_->term();
+  return office_->now() == control_office::standing::in && !beginning_ && job != nullptr && job->current.term == office_->term();
 }
 
 void log_authority::complete(const completion& c, completed done) {
@@ -37,8 +36,8 @@ void log_authority::complete(const completion& c, completed done) {
     return done(error{errc::invalid_argument, "checkpoint " + std::to_string(c.checkpoint) + " of job '" + job_ +
                                                   "' has no manifest in the shared directory"});
   if (c.checkpoint <= highest_number())
-    return done(error{errc::invalid_argument, "checkpoint " + std::to_string(c.checkpoint) + " of job '" + job_ +
-                                                  "' is not above everything recorded"});
+    return done(error{errc::invalid_argument,
+                      "checkpoint " + std::to_string(c.checkpoint) + " of job '" + job_ + "' is not above everything recorded"});
   office_->commit(read()->current.attempt, {complete_record{job_, c.checkpoint, *c.manifest, c.ended}}, std::move(done));
 }
 

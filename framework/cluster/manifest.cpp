@@ -134,9 +134,8 @@ result<cluster_manifest> make_manifest(const manifest_facts& facts) {
     for (const auto* chunk : sealed)
       put_output(out, *chunk, facts.base);
   }
-  std::stable_sort(out.outbox.begin(), out.outbox.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.checkpoint, a.slot) < std::tie(b.checkpoint, b.slot);
-  });
+  std::stable_sort(out.outbox.begin(), out.outbox.end(),
+                   [](const auto& a, const auto& b) { return std::tie(a.checkpoint, a.slot) < std::tie(b.checkpoint, b.slot); });
   return out;
 }
 

@@ -71,8 +71,9 @@ std::set<std::string> connected_set(const std::string& leader, const std::vector
   std::set<std::string> out{leader};
   std::vector<const node_facts*> chosen;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    auto fits = i < searched ? (s.best >> i & 1) != 0
-                             : std::all_of(chosen.begin(), chosen.end(), [&](const auto* c) { return linked(*c, *candidates[i]); });
+    auto fits = i < searched
+                    ? (s.best >> i & 1) != 0
+                    : std::all_of(chosen.begin(), chosen.end(), [&](const auto* c) { return linked(*c, *candidates[i]); });
     if (fits) {
       chosen.push_back(candidates[i]);
       out.insert(candidates[i]->node);

@@ -12,7 +12,7 @@ namespace weir::cluster {
 struct node_facts {
   std::string node;
   std::uint32_t capacity = 1;
-  bool usable = true; ///< Kafka and the directory answer it, the job's fingerprint is ours, it is not draining.
+  bool usable = true;          ///< Kafka and the directory answer it, the job's fingerprint is ours, it is not draining.
   std::set<std::string> hears; ///< Whom it has heard within the time after which a peer is lost.
 };
 

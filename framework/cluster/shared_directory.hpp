@@ -62,11 +62,11 @@ result<std::string> read_file(shared_directory& d, const file_ref& f);
 /// complete checkpoint. A file of a newer attempt (we are replaced and do not know it yet) is never touched.
 struct garbage_facts {
   std::string job;
-  fence current;                          ///< The attempt that this leader runs.
-  std::string newest_manifest;            ///< Its file; empty: no complete checkpoint.
+  fence current;               ///< The attempt that this leader runs.
+  std::string newest_manifest; ///< Its file; empty: no complete checkpoint.
   const cluster_manifest* newest = nullptr;
-  std::map<slot_id, marker> published;    ///< Read from the marker topic; it may be behind.
-  std::vector<std::string> names;         ///< As listed in the directory.
+  std::map<slot_id, marker> published; ///< Read from the marker topic; it may be behind.
+  std::vector<std::string> names;      ///< As listed in the directory.
 };
 [[nodiscard]] std::vector<std::string> decide_garbage(const garbage_facts& facts);
 /// What may be deleted: what a committed record lists. Pure.

@@ -8,9 +8,7 @@ std::string transactional_id(const std::string& space, const std::string& job, c
   return space + "." + job + "." + slot.connection + "." + std::to_string(slot.index);
 }
 
-file_ref describe_file(std::string name, std::string_view bytes) {
-  return {std::move(name), bytes.size(), hash_bytes(bytes)};
-}
+file_ref describe_file(std::string name, std::string_view bytes) { return {std::move(name), bytes.size(), hash_bytes(bytes)}; }
 
 result<> check_file(const file_ref& expected, std::string_view bytes) {
   if (bytes.size() != expected.size)

@@ -54,9 +54,9 @@ TEST_CASE("a name says everything about its file and is read back") {
 }
 
 TEST_CASE("what is not a name of ours is left alone") {
-  for (const auto* other : {"", ".", "x", "j.t5.a2.k7.d.0-15.ab", "j.t5.a2.k7.q.0-15.00.00", "j.t.a2.k7.d.0-15.00.00",
-                            "j.t5.a2.k7.d.015.00.00", "j.t5x.a2.k7.d.0-15.00.00", "j.t5.a2.k7.d.0-15.00.0g",
-                            "j.t99999999999999999999.a2.k7.d.0-15.00.00"})
+  for (const auto* other :
+       {"", ".", "x", "j.t5.a2.k7.d.0-15.ab", "j.t5.a2.k7.q.0-15.00.00", "j.t.a2.k7.d.0-15.00.00", "j.t5.a2.k7.d.015.00.00",
+        "j.t5x.a2.k7.d.0-15.00.00", "j.t5.a2.k7.d.0-15.00.0g", "j.t99999999999999999999.a2.k7.d.0-15.00.00"})
     CHECK(!parse_file_name(other));
 }
 
@@ -106,8 +106,8 @@ TEST_CASE("garbage is what no complete checkpoint needs and no later one can") {
              old,
              superseded,
              torn,
-             named({5, 2}, 8, file_kind::delta, 7),                // For the next checkpoint.
-             named({5, 3}, 8, file_kind::delta, 8),                // We are replaced and do not know it.
+             named({5, 2}, 8, file_kind::delta, 7), // For the next checkpoint.
+             named({5, 3}, 8, file_kind::delta, 8), // We are replaced and do not know it.
              format({"other", {1, 1}, 1, file_kind::delta, {}, 1, 9}),
              "notes.txt"};
   CHECK(decide_garbage(f) == std::vector<std::string>{old, superseded, torn});

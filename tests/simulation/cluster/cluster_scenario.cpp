@@ -17,7 +17,8 @@ constexpr std::uint64_t most_events = 3'000'000;
 
 class scenario final : public site {
  public:
-  explicit scenario(std::uint64_t seed) : world_(seed), broker_(world_, 2), control_(world_), files_(world_), random_(seed * 977) {
+  explicit scenario(std::uint64_t seed)
+      : world_(seed), broker_(world_, 2), control_(world_), files_(world_), random_(seed * 977) {
     auto count = 2 + world_.below(4);
     ranges_ = static_cast<std::uint32_t>(2 + world_.below(5));
     input_.resize(static_cast<std::size_t>(1 + world_.below(3)));
@@ -28,7 +29,8 @@ class scenario final : public site {
       ++per_key_[key];
       auto& partition = input_[static_cast<std::size_t>(key) % input_.size()];
       auto from = partition.empty() ? 0 : partition.back().available;
-      partition.push_back({{i, key, 0, 0}, from + world_.below(2 * input_span * static_cast<std::int64_t>(input_.size()) / records)});
+      partition.push_back(
+          {{i, key, 0, 0}, from + world_.below(2 * input_span * static_cast<std::int64_t>(input_.size()) / records)});
     }
     for (int i = 0; i < count; ++i)
       machines_.push_back({static_cast<std::uint32_t>(1 + world_.below(3)), {}, {}, 0});
@@ -84,7 +86,8 @@ class scenario final : public site {
   void send(int from, int to, message m) override {
     if (from != to && (cut_.count({from, to}) > 0 || world_.fault(loss_)))
       return;
-    auto delay = from == to ? 1 : 1 + world_.below(world_.calmed() ? 10 : slow_) + (world_.fault(5'000) ? world_.below(3'000) : 0);
+    auto delay =
+        from == to ? 1 : 1 + world_.below(world_.calmed() ? 10 : slow_) + (world_.fault(5'000) ? world_.below(3'000) : 0);
     world_.after(delay, [this, from, to, m = std::move(m)] { arrive(from, to, m); });
   }
 
@@ -100,7 +103,8 @@ class scenario final : public site {
     auto expected = model(range, from);
     if (rows == expected)
       return;
-    std::string what = "range " + std::to_string(range.first) + " restored at checkpoint " + std::to_string(from.checkpoint) + ":";
+    std::string what =
+        "range " + std::to_string(range.first) + " restored at checkpoint " + std::to_string(from.checkpoint) + ":";
     for (auto [key, count] : expected)
       if (auto it = rows.find(key); it == rows.end() || it->second != count)
         what += " key " + std::to_string(key) + " is " + (it == rows.end() ? "missing" : std::to_string(it->second)) + " for " +
@@ -181,7 +185,8 @@ class scenario final : public site {
   int victim() {
     if (world_.chance(40))
       for (int i = 0; i < nodes(); ++i)
-        if (const auto& p = machines_[static_cast<std::size_t>(i)].process; p && p->office().now() == control_office::standing::in)
+        if (const auto& p = machines_[static_cast<std::size_t>(i)].process;
+            p && p->office().now() == control_office::standing::in)
           return i;
     return static_cast<int>(world_.below(nodes()));
   }
@@ -272,7 +277,9 @@ class scenario final : public site {
       return world_.wrong("no checkpoint is completed behind the last fault");
     if (newest > calm_complete_ && came_back_ == 0) {
       came_back_ = world_.now() - calm_at;
-      world_.probe(came_back_ < 1'000 ? "checkpoint again within 1 s" : came_back_ < 12'000 ? "checkpoint again within 12 s" : "checkpoint again within 30 s");
+      world_.probe(came_back_ < 1'000    ? "checkpoint again within 1 s"
+                   : came_back_ < 12'000 ? "checkpoint again within 12 s"
+                                         : "checkpoint again within 30 s");
     }
     if (newest > 0) {
       auto m = truth_manifest(*job);

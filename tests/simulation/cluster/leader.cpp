@@ -258,8 +258,8 @@ void leader::execute(checkpoint_coordinator::actions actions) {
       close(question->checkpoint);
     } else if (auto* done = std::get_if<coordinator::announce_complete>(&a)) {
       if (node_->authority().newest() != done->checkpoint)
-        node_->in().wrong("complete was announced for checkpoint " + std::to_string(done->checkpoint) + ", the control topic has " +
-                          std::to_string(node_->authority().newest().value_or(0)));
+        node_->in().wrong("complete was announced for checkpoint " + std::to_string(done->checkpoint) +
+                          ", the control topic has " + std::to_string(node_->authority().newest().value_or(0)));
       to_all([](node& n) { n.on_look(); });
       if (better_since_ != 0 && node_->in().now() - better_since_ >= better_for) {
         node_->in().probe("job moved to a larger set at a checkpoint");

@@ -23,10 +23,10 @@ class leader : public std::enable_shared_from_this<leader> {
 
  private:
   enum class stage {
-    idle,      ///< No attempt; exit: placing, when somebody can work.
-    placing,   ///< Markers and the manifest are read, the assignment is written; exit: starting, idle.
-    starting,  ///< Nodes restore; exit: running, idle.
-    running,   ///< Checkpoints; exit: idle.
+    idle,     ///< No attempt; exit: placing, when somebody can work.
+    placing,  ///< Markers and the manifest are read, the assignment is written; exit: starting, idle.
+    starting, ///< Nodes restore; exit: running, idle.
+    running,  ///< Checkpoints; exit: idle.
   };
   void guarded(std::int64_t delay, world::event e);
   [[nodiscard]] std::vector<cluster::node_facts> facts() const;

@@ -165,7 +165,9 @@ void node::read_file(file_ref f, std::function<void(result<std::string>)> done) 
         view_of_directory d(*site_, name());
         return [done, got = cluster::read_file(d, f)] { done(got); };
       },
-      [done] { done(error{errc::unavailable, "the directory does not answer"}); });
+      [done] {
+        done(error{errc::unavailable, "the directory does not answer"});
+      });
 }
 
 std::string node::new_name(const fence& by, std::uint64_t checkpoint, file_kind kind, key_range range) {
@@ -201,7 +203,9 @@ void node::take(took done) {
           done(success());
         };
       },
-      [done] { done(error{errc::unavailable, "no answer"}); });
+      [done] {
+        done(error{errc::unavailable, "no answer"});
+      });
 }
 
 void node::append(const std::vector<control_entry>& entries, appended done) {
@@ -244,7 +248,9 @@ void node::read(std::uint64_t from, read_back done) {
       [this, from, done]() -> world::event {
         return [this, from, done, target = site_->control().high_watermark()] { read_until(from, target, done); };
       },
-      [done] { done(error{errc::unavailable, "no answer"}); });
+      [done] {
+        done(error{errc::unavailable, "no answer"});
+      });
 }
 
 void node::read_until(std::uint64_t from, std::uint64_t target, read_back done) {
@@ -255,7 +261,9 @@ void node::read_until(std::uint64_t from, std::uint64_t target, read_back done) 
         in().probe("control record hidden behind an open transaction");
         return [this, from, target, done] { after(50, [this, from, target, done] { read_until(from, target, done); }); };
       },
-      [done] { done(error{errc::unavailable, "no answer"}); });
+      [done] {
+        done(error{errc::unavailable, "no answer"});
+      });
 }
 
 // --- signs of life

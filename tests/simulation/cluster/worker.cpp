@@ -10,8 +10,7 @@ constexpr std::size_t longest_chain = 5;
 int index_of(const std::string& node) { return std::stoi(node.substr(1)); }
 } // namespace
 
-worker::worker(node& n, const job_state& job)
-    : node_(&n), job_(job), by_(job.current), alignment_(n.at().input().size()) {
+worker::worker(node& n, const job_state& job) : node_(&n), job_(job), by_(job.current), alignment_(n.at().input().size()) {
   for (const auto& r : job.assignment.ranges) {
     task_nodes_.insert(index_of(r.node));
     if (r.node == n.name())
@@ -117,16 +116,17 @@ void worker::restore_step(std::size_t index, const std::shared_ptr<base_plan>& p
   }
   const auto& link = base_->chain_of(own_[index])->links[s.link];
   node_->in().probe(link.snapshot ? "range restored from a snapshot" : "range restored from deltas");
-  node_->read_file(link.file, [self = shared_from_this(), this, apply, plan, index, step, link](const result<std::string>& bytes) {
-    if (stopped_)
-      return;
-    if (bytes)
-      return apply(decode_rows(*bytes), link.snapshot);
-    if (bytes.err().code == errc::unavailable)
-      return guarded(100, [this, plan, index, step] { restore_step(index, plan, step); });
-    node_->at().unreadable(link.file.name, bytes.err());
-    fail({node_->name()}, "file of a replaced attempt is gone");
-  });
+  node_->read_file(link.file,
+                   [self = shared_from_this(), this, apply, plan, index, step, link](const result<std::string>& bytes) {
+                     if (stopped_)
+                       return;
+                     if (bytes)
+                       return apply(decode_rows(*bytes), link.snapshot);
+                     if (bytes.err().code == errc::unavailable)
+                       return guarded(100, [this, plan, index, step] { restore_step(index, plan, step); });
+                     node_->at().unreadable(link.file.name, bytes.err());
+                     fail({node_->name()}, "file of a replaced attempt is gone");
+                   });
 }
 
 void worker::range_restored(std::size_t index) {
@@ -276,7 +276,12 @@ void worker::stage(std::uint64_t checkpoint) {
     staged s;
     s.checkpoint = checkpoint;
     auto snapshot = chain_length_[range] >= longest_chain;
-    s.what = {{"task", node_->index()}, snapshot ? prepared_chunk::kind::snapshot : prepared_chunk::kind::delta, deltas_++, range, {}, {}};
+    s.what = {{"task", node_->index()},
+              snapshot ? prepared_chunk::kind::snapshot : prepared_chunk::kind::delta,
+              deltas_++,
+              range,
+              {},
+              {}};
     s.rows = snapshot ? rows_[range] : std::move(changed);
     s.bytes = encode_rows(s.rows);
     if (snapshot)

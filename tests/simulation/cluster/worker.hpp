@@ -80,7 +80,7 @@ class worker : public std::enable_shared_from_this<worker> {
   std::vector<std::deque<frame>> held_;
   std::map<cluster::key_range, table> rows_, dirty_;
   std::vector<item> output_;
-  std::uint64_t deltas_ = 0, outboxes_ = 0;             ///< Staged.
+  std::uint64_t deltas_ = 0, outboxes_ = 0; ///< Staged.
   std::uint64_t deltas_stored_ = 0, outboxes_stored_ = 0;
   std::deque<staged> queue_;
   bool writing_ = false;

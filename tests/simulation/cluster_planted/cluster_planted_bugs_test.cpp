@@ -22,7 +22,9 @@ std::uint64_t first_seed_that_fails(const char* bug) {
 
 TEST_CASE("the simulator finds a restore that applies local deltas off the chain") { CHECK(first_seed_that_fails("5") != 0); }
 
-TEST_CASE("the simulator finds a slot that publishes ahead of the others after a move") { CHECK(first_seed_that_fails("6") != 0); }
+TEST_CASE("the simulator finds a slot that publishes ahead of the others after a move") {
+  CHECK(first_seed_that_fails("6") != 0);
+}
 
 TEST_CASE("the simulator finds a control record of unknown outcome that counts as not written") {
   CHECK(first_seed_that_fails("7") != 0);
