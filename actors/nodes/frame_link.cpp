@@ -31,7 +31,7 @@ class frame_link_core {
       : self_(self), handle_(handle), who_(std::move(who)), settings_(std::move(settings)), ticked_(now()) {
     self_->ack_writes(handle_, true);
     self_->configure_read(handle_, receive_policy::exactly(envelope_bytes));
-    self_->delayed_send(self_, settings_.interval, msg::link_tick{});
+    tick_later();
   }
 
   void open(msg::open_attempt m) {
@@ -98,7 +98,7 @@ class frame_link_core {
 
   void tick() {
     auto at = now();
-    self_->delayed_send(self_, settings_.interval, msg::link_tick{});
+    tick_later();
     // Late by more than a second: we did not run, and so did not hear.
     auto frozen = at - std::exchange(ticked_, at) > settings_.interval + std::chrono::seconds(1);
     for (auto run = runs_.begin(); run != runs_.end();) {
@@ -127,6 +127,10 @@ class frame_link_core {
   }
 
  private:
+  /// Not in the broker's own name: CAF does not close the mailbox of a broker that ends, and a message there whose sender is the
+  /// broker itself would keep it for ever.
+  void tick_later() { caf::delayed_anon_send(caf::actor_cast<caf::actor>(self_), settings_.interval, msg::link_tick{}); }
+
   using runs = std::map<std::uint64_t, open_run>; ///< By job.
 
   [[nodiscard]] std::string reason() const {

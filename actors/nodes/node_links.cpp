@@ -1,4 +1,5 @@
 #include "actors/nodes/node_links.hpp"
+#include <future>
 #include <weir/core/clock.hpp>
 
 namespace weir {
@@ -180,8 +181,20 @@ void links_state::tick() {
 
 void links_state::stop() {
   stopped = true;
-  for (auto& [name, p] : peers)
+  // CAF does not wait for brokers when a system ends: what they hold would be lost to it.
+  std::vector<std::future<void>> ends;
+  for (auto& [name, p] : peers) {
+    for (const auto& c : {p.actors, p.frames}) {
+      if (!c)
+        continue;
+      auto over = std::make_shared<std::promise<void>>();
+      ends.push_back(over->get_future());
+      c->on_closed([over](const node_connection&, const std::string&) { over->set_value(); });
+    }
     end(p, "this node stops");
+  }
+  for (const auto& e : ends)
+    e.wait_for(std::chrono::seconds(1));
   unregister_links(self->system());
   options.speaker = nullptr;
   self->quit();

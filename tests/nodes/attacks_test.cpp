@@ -240,9 +240,10 @@ TEST_CASE("a header that announces a gigabyte ends its connection and takes no m
   REQUIRE(d.socket);
   auto before = resident_anonymous();
   SECTION("BASP") {
-    // Operation, padding, flags, length in network byte order, the rest zero.
+    // A direct message to some actor, as CAF would take it: operation, padding, flags, length in network byte order.
     std::string header("\x02\x00\x00\x00\x40\x00\x00\x00", 8);
     header.resize(caf::io::basp::header_size);
+    header.back() = 1;
     write_all(*d.socket, header);
     CHECK(closes(*d.socket));
   }

@@ -267,6 +267,14 @@ struct bare_link {
         spawn_frame_link(system, make_scribe(system, secure_socket(unique_fd(ends[0])), who, frame_wire_limits()), who, settings);
     open(of);
   }
+  ~bare_link() {
+    // The broker must end before its system does.
+    auto over = std::make_shared<std::atomic<bool>>(false);
+    who->on_closed([over](const node_connection&, const std::string&) { *over = true; });
+    who->close("the test is over");
+    other.reset();
+    eventually([&] { return over->load(); });
+  }
   void open(attempt_id id) {
     caf::actor me(self);
     // Envelopes come by another way than messages: the attempt must be there first.
