@@ -1,3 +1,4 @@
+#include <utility>
 #include <weir/net/frame_session.hpp>
 
 namespace weir {
