@@ -155,7 +155,7 @@ TEST_CASE("hints that there may be something to do do not multiply a task's time
 TEST_CASE("a task does nothing before it is told to go, though frames come and it has timers to look at") {
   fixture f(false);
   f.install();
-  f.send_events(1, -1);
+  f.send_frames(1, 1, -1);
   f.scheduler.run();
   CHECK(f.timers() == 0);
   CHECK(f.meter.figures().records_in == 0);
@@ -167,7 +167,7 @@ TEST_CASE("a task does nothing before it is told to go, though frames come and i
 
 TEST_CASE("a frame for a task that is not installed fails the job: it is never dropped") {
   fixture f(false);
-  f.send_events(1, 1);
+  f.send_frames(1, 1, 1);
   f.scheduler.run();
   auto failed = false;
   f.self->receive(
