@@ -90,7 +90,7 @@ result<recovered_job> recovery_steps::run_hosted(attempt_connections& connection
     if (v.kind != vertex_kind::source)
       continue;
     for (auto& [partition, start] : job.readers.at(v.name)) {
-      auto& source = *connections.sources.at(v.source.topic.connection);
+      auto& source = *connections.sources.at(v.name);
       WEIR_ASSIGN(auto earliest, source.resolve(v.source.topic.topic, partition, start_earliest{}));
       if (auto r = skip_lost(source, v, partition, earliest, start); !r)
         return r.err().in("source '" + v.name + "', topic '" + v.source.topic.topic + "' partition " + std::to_string(partition));
