@@ -104,7 +104,6 @@ class supervisor {
     };
     auto settle = [&] { done = final_checkpoint != 0 && (!outputs || published >= final_checkpoint); };
     auto running = [&] {
-      options_.shared->set_phase(job_phase::running, "");
       self_->send(actors.coordinator, checkpoint_audience{actors.readers, actors.tasks, actors.publisher, actors.services});
       if (!actors.services.empty())
         options_.directory->set(spec_.plan.job, actors.services, spec_.plan.max_parallelism);
@@ -112,6 +111,7 @@ class supervisor {
         self_->send(t, msg::go{});
       for (auto& r : actors.readers)
         self_->send(r, msg::go{});
+      options_.shared->set_phase(job_phase::running, ""); // Who sees it finds the service.
       if (options_.shared->stop_requested())
         drain();
     };
