@@ -179,6 +179,8 @@ class shop_judge {
                    if (quantity != number(order->order, "quantity") || article != text(order->order, "article"))
                      complain("stock of another order under order " + std::to_string(id) + " at " + place_of(r));
                  }
+                 if (s.free < 0 || s.reserved < 0)
+                   complain("stock is below zero: " + *r.value + " at " + place_of(r));
                  if (number(o, "free") != s.free || number(o, "reserved") != s.reserved || number(o, "shipped") != s.shipped) {
                    complain("stock does not follow from the line before, by which free is " + std::to_string(s.free) +
                             ", reserved " + std::to_string(s.reserved) + ", shipped " + std::to_string(s.shipped) + ": " +
@@ -188,8 +190,6 @@ class shop_judge {
                    s.reserved = number(o, "reserved");
                    s.shipped = number(o, "shipped");
                  }
-                 if (s.free < 0 || s.reserved < 0)
-                   complain("stock is below zero: " + *r.value + " at " + place_of(r));
                });
     if (seen.size() != deliveries_.size())
       complain(std::to_string(deliveries_.size() - seen.size()) + " deliveries are not in stock");
@@ -212,13 +212,13 @@ class shop_judge {
                    if (cents != number(order->order, "amount_cents") || customer != text(order->order, "customer"))
                      complain("money of another order under order " + std::to_string(id) + " at " + place_of(r));
                  }
+                 if (a.balance < 0)
+                   complain("a balance is below zero: " + *r.value + " at " + place_of(r));
                  if (number(o, "balance_cents") != a.balance) {
                    complain("a balance does not follow from the line before, by which it is " + std::to_string(a.balance) + ": " +
                             *r.value + " at " + place_of(r));
                    a.balance = number(o, "balance_cents"); // From here on by this line: one break is one complaint.
                  }
-                 if (a.balance < 0)
-                   complain("a balance is below zero: " + *r.value + " at " + place_of(r));
                });
     if (seen.size() != deposits_.size())
       complain(std::to_string(deposits_.size() - seen.size()) + " deposits are on no account");
