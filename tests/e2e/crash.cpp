@@ -80,7 +80,7 @@ crash_outcome crash_run::at_random(unsigned kills) {
       std::optional<process_end> end;
       for (auto now = steady_clock::now(); !end && now < until; now = steady_clock::now()) {
         feed();
-        end = job->wait(std::min(settings_.pace, std::chrono::ceil<milliseconds>(until - now)));
+        end = job->wait(std::min(settings_.random_pace, std::chrono::ceil<milliseconds>(until - now)));
       }
       if (end)
         throw std::runtime_error("the job ended by itself with " + end->text());

@@ -23,6 +23,7 @@ struct crash_settings {
   std::size_t chunk = 300;      ///< How many at a time.
   unsigned keys = 50;
   std::chrono::milliseconds pace{40};         ///< Between two chunks.
+  std::chrono::milliseconds random_pace{40};  ///< The same in runs that are killed at random.
   std::chrono::milliseconds grace{800};       ///< Left to go on reading before it is stopped.
   std::chrono::milliseconds limit{90'000};    ///< A process that has not ended by then hangs.
   std::chrono::milliseconds settle_pace{300}; ///< Between two looks at whether it has.

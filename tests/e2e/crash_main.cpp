@@ -130,6 +130,9 @@ class crash_table {
       // A start waits for the fencing of its transactional id, up to a second.
       arguments_.settings.grace = std::chrono::milliseconds(2'500);
       arguments_.settings.pace = std::chrono::milliseconds(80);
+      // What is killed again and again gets no more than it can catch up with: the minute that a saga may take is not for a
+      // backlog.
+      arguments_.settings.random_pace = std::chrono::milliseconds(scene_.settled ? 400 : 80);
       arguments_.settings.life = std::chrono::milliseconds(4'000);
     }
   }
