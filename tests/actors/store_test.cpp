@@ -258,6 +258,7 @@ TEST_CASE("output in the store that cannot be read fails the job as a damaged st
   {
     // One more complete checkpoint, whose output waits: a whole chunk, and one that the checksum holds to be good.
     weir::job_store_options o;
+    o.map_size = std::size_t{1} << 30; // The thread sanitizer leaves little address space.
     o.directory = s.store_directory + "/keeping";
     o.job = "keeping";
     auto store = must(weir::open_job_store(o));

@@ -329,9 +329,9 @@ publish_report kafka_publisher::commit_transaction() {
     }
     if (o.fenced())
       return end(state::fenced, publish_outcome::fenced, where() + ": another process has taken over: " + o.text);
-    // Behind a failed delivery the end of the transaction was never asked for. Every other abortable error may come after it
-    // was: librdkafka can give a transaction up while its broker commits it.
-    if (o.abortable && failures_->any())
+    // Behind a failed delivery, or a topic that could not be made part of the transaction, its end was never asked for. Every
+    // other abortable error may come after it was: librdkafka can give a transaction up while its broker commits it.
+    if (o.abortable && (failures_->any() || outcome_of_delivery(o.err) == publish_outcome::gone))
       return fail(o);
     if (!o.retriable || steady::now() > deadline)
       return end(state::unknown, publish_outcome::unknown, where() + ": the commit was not confirmed: " + o.text);

@@ -261,7 +261,7 @@ TEST_CASE("records that the broker finds invalid are named one by one, not their
     std::map<std::string, std::string> config;
   };
   auto k = GENERATE(kind{"no key in a compacted topic", {{"cleanup.policy", "compact"}}},
-                    kind{"a time stamp too far off", {{"message.timestamp.difference.max.ms", "3600000"}}});
+                    kind{"a time stamp too far off", {{"message.timestamp.before.max.ms", "3600000"}}});
   CAPTURE(k.what);
   world w;
   auto topic = fresh("picky");

@@ -223,10 +223,13 @@ TEST_CASE("a broker that is down at the start is unavailable, with the reason, i
   bell rung;
   auto reader = must(source->open("any", 0, 0, rung.ringer()));
   must(source->start());
-  REQUIRE(rung.wait(20s));
   counter none;
   auto r = reader->poll(1, 1, none);
-  REQUIRE_FALSE(r.ok());
+  // A ring is a hint: the first may come before what it is about.
+  while (r.ok()) {
+    REQUIRE(rung.wait(20s));
+    r = reader->poll(1, 1, none);
+  }
   CHECK(r.err().code == weir::errc::unavailable);
   CHECK(std::chrono::steady_clock::now() - began < 20s);
 }
