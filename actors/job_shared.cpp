@@ -51,7 +51,7 @@ std::optional<duration> job_shared::stop_requested_at() const {
   return stop_at_;
 }
 
-void job_shared::on_stop(std::function<void()> f) {
+void job_shared::on_stop(const std::function<void()>& f) {
   auto now = false;
   {
     std::lock_guard lock(mutex_);

@@ -57,7 +57,7 @@ struct job_shared {
   /// Monotonic time of the request; none: not requested.
   [[nodiscard]] std::optional<duration> stop_requested_at() const;
   /// Called (once, from any thread) when a stop is requested while the graph runs.
-  void on_stop(std::function<void()> f);
+  void on_stop(const std::function<void()>& f);
 
   void set_phase(job_phase p, std::string detail);
   void set_cause(const error& e);

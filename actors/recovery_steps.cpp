@@ -365,6 +365,12 @@ result<> recovery_steps::resolve(attempt_connections& c, const std::map<std::str
                                            std::to_string(count) + " partitions, the checkpoint knows " +
                                            std::to_string(known->second) +
                                            ": it was made anew. Restore the topic, or start with an empty store"};
+    // The rows of a key would be in two partitions, and come in no order.
+    if (auto known = before.partitions.find(v.name);
+        known != before.partitions.end() && known->second != count && !v.source.written_by.empty())
+      return error{errc::incompatible, "topic '" + v.source.topic.topic + "' of through() '" + v.name + "' had " +
+                                           std::to_string(known->second) + " partitions and has " + std::to_string(count) +
+                                           ": its keys are bound to partitions. Give through() another topic"};
     for (std::int32_t p = 0; p < count; ++p) {
       auto start = start_of(*c.sources.at(v.name), v, p, job);
       if (!start)

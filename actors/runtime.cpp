@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 #include <weir/caf/hosted_service.hpp>
+#include <weir/graph/planner.hpp>
 #include <weir/graph/source_consumers.hpp>
 #include "actors/hosting/hosted_supervisor.hpp"
 
@@ -178,6 +179,9 @@ result<std::unique_ptr<runtime>> start_runtime(const runtime_options& options, s
       if (v.kind != vertex_kind::task && !spec.connections.contains(name))
         return error{errc::invalid_config, "operator '" + v.name + "' of job '" + spec.plan.job + "' uses connection '" + name +
                                                "', which is not configured"};
+      if (spec.until_end && !v.source.written_by.empty())
+        return error{errc::invalid_config,
+                     "operator '" + v.name + "' of job '" + spec.plan.job + "': " + detail::through_has_no_end};
     }
   }
   std::vector<std::unique_ptr<store_lock>> locks;

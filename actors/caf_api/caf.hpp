@@ -159,7 +159,7 @@ class caf_service {
   /// Events of the topic go to the actor as caf_event<T>. `name` is unique in the service. Read from where the consumer group
   /// `<namespace>.<service>` stands, else from the beginning.
   template <class T>
-  caf_service& subscribe(std::string name, topic<T> from, caf_subscription options = {}) {
+  caf_service& subscribe(std::string name, topic<T> from, const caf_subscription& options = {}) {
     detail::hosted_subscription s;
     s.name = std::move(name);
     s.takes_tombstones = std::is_same_v<T, raw_record> || detail::is_a<T, std::optional>;
@@ -210,7 +210,7 @@ class caf_service {
     topic_ref to;
     std::int32_t partitions = 0;
   };
-  void add(detail::hosted_subscription s, topic_ref from, caf_subscription options);
+  void add(detail::hosted_subscription s, topic_ref from, const caf_subscription& options);
   std::size_t add_output(std::string name, topic_ref to, std::int32_t partitions);
   std::optional<std::size_t> letters_of(const std::string& name, const on_error& policy);
 

@@ -55,7 +55,7 @@ std::optional<std::size_t> caf_service::letters_of(const std::string& name, cons
   return add_output(name, policy.dead_letters, 0);
 }
 
-void caf_service::add(detail::hosted_subscription s, topic_ref from, caf_subscription options) {
+void caf_service::add(detail::hosted_subscription s, topic_ref from, const caf_subscription& options) {
   s.in_flight = options.in_flight;
   s.timeout = options.timeout;
   s.errors = options.errors;

@@ -313,7 +313,7 @@ caf::actor spawn_frame_link(caf::actor_system& system, caf::io::scribe_ptr scrib
   return system.middleman().spawn_broker<caf::hidden>(behavior, std::move(scribe), std::move(who), std::move(settings));
 }
 
-caf::behavior remote_tasks(caf::event_based_actor* self, caf::actor link, attempt_id of) {
+caf::behavior remote_tasks(caf::event_based_actor* self, const caf::actor& link, attempt_id of) {
   return {
       [=](const msg::frames& m) {
         self->send(link, msg::send_frames{of, m.channel, m.what});

@@ -75,7 +75,7 @@ caf::actor spawn_frame_link(caf::actor_system& system, caf::io::scribe_ptr scrib
 
 /// Stands for the tasks of another node: what a task sends it (msg::frames of an out-channel, msg::credit of an in-channel) goes
 /// over the link. One for each attempt and link; it ends when told to.
-caf::behavior remote_tasks(caf::event_based_actor* self, caf::actor link, attempt_id of);
+caf::behavior remote_tasks(caf::event_based_actor* self, const caf::actor& link, attempt_id of);
 
 } // namespace weir
 

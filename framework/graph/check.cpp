@@ -31,11 +31,14 @@ class checker {
     names();
     auto sources = 0;
     auto sinks = 0;
+    const auto ends = std::any_of(planned_.nodes.begin(), planned_.nodes.end(), [](auto* n) { return n->source.bounded; });
     for (const auto* n : planned_.nodes) {
       sources += n->kind == node_kind::source ? 1 : 0;
       // An actor service answers questions: it is of use without a topic to write to.
       sinks += n->kind == node_kind::sink || n->is_service ? 1 : 0;
       one(*n);
+      if (ends && !n->source.written_by.empty())
+        wrong(*n, detail::through_has_no_end);
     }
     if (sources == 0)
       wrong("job '" + graph_.name() + "' has no source");

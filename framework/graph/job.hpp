@@ -1,5 +1,6 @@
 #pragma once
 #include <weir/graph/stream.hpp>
+#include <weir/graph/through.hpp>
 
 namespace weir {
 

@@ -36,6 +36,7 @@ struct source_spec {
   bool bounded = false; ///< Stop at the last stable offsets of the first start; also by `--until-end`.
   offset_policy gone = offset_policy::fail;
   std::optional<align> alignment{}; ///< Of the event_time() in its chain.
+  std::string written_by{};         ///< The sink of this job that writes the topic, behind through(); else empty.
 };
 
 struct sink_spec {

@@ -5,6 +5,10 @@
 
 namespace weir::detail {
 
+/// Why a job with through() is not run to the end of its input.
+inline constexpr const char* through_has_no_end =
+    "through() has no end: what is written to its topic last would stay unread; let a second job read that topic instead";
+
 /// The graph as it is planned: the user's nodes and behind them the sinks of dead letters that policies imply. Nodes are
 /// in topological order: a node's inputs come before it.
 struct planned_graph {

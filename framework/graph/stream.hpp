@@ -284,6 +284,9 @@ class keyed_stream : private detail::stream_base {
     return stream<out>(graph_, {{graph_->add(std::move(n)), 0}});
   }
 
+  /// Sends the rows through a topic and reads them back; see weir/graph/through.hpp.
+  stream<T> through(std::string name, topic<T> by, through_options options = {}) const;
+
  private:
   template <class F>
   struct output_type_of {

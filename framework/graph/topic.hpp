@@ -67,4 +67,12 @@ struct sink_options {
   std::function<header_list(const T&)> headers{}; ///< Default: none (raw_record: its own).
 };
 
+/// Of keyed_stream::through.
+struct through_options {
+  std::int32_t partitions = 4;                 ///< Of the topic if it must be created, at least 1.
+  delivery guarantee = delivery::exactly_once; ///< Of what is written.
+  on_error errors = on_error::fail;            ///< A row too large for the topic, or without a form as JSON.
+  offset_policy gone = offset_policy::fail;    ///< Retention deleted what was not read yet.
+};
+
 } // namespace weir

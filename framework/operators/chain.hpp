@@ -31,6 +31,12 @@ struct encoded_record {
   std::optional<std::string_view> value;
   std::string_view packed_headers;
   timestamp time;
+  /// Of a key among `groups`. Set: each partition stands for a range of key groups, instead of being chosen by the key's bytes.
+  struct place {
+    std::uint16_t group;
+    std::uint32_t groups;
+  };
+  std::optional<place> key_group{};
 };
 class sink_target {
  public:

@@ -17,6 +17,8 @@ struct sink_operator_options {
   std::function<timestamp(const seen&, timestamp event_time)> time;
   /// The record's headers; default: none (raw_record, packed_record: its own).
   std::function<header_list(const seen&)> headers;
+  /// Partitions stand for ranges of key groups: rows come from key_by.
+  bool by_key_group = false;
 };
 
 /// Encodes rows and hands them to the sink's target. raw_record and packed_record are written as they are, an empty
@@ -74,6 +76,10 @@ class sink_operator final : public typed_operator<T> {
   result<> write(const batch<T>& rows, std::size_t i) {
     encoded_record r;
     r.time = rows.meta[i].time;
+    if (options_.by_key_group) {
+      const auto groups = this->runtime().context->max_parallelism;
+      r.key_group = {static_cast<std::uint16_t>(rows.meta[i].key_hash % groups), groups};
+    }
     key_.clear();
     value_.clear();
     headers_.clear();

@@ -78,6 +78,16 @@ result<> encode_topic_key(const K& key, key_format format, std::string& out) {
   return {errc::invalid_argument, "a key of this type has no form as text or integer: use json"};
 }
 
+namespace detail {
+/// How a key is written where nobody chose: as text if it has that form, else as JSON.
+template <class Key>
+constexpr key_format record_key_format() {
+  return std::is_same_v<Key, std::string> || std::is_same_v<Key, blob> || (std::is_integral_v<Key> && !std::is_same_v<Key, bool>)
+             ? key_format::text
+             : key_format::json;
+}
+} // namespace detail
+
 /// Decodes the key of a record. Errors: decode_failed; invalid_argument for a type without that form.
 template <class K>
 result<> decode_topic_key(std::string_view bytes, key_format format, K& key) {

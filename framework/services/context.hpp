@@ -18,13 +18,6 @@ struct command_topic {
 
 namespace detail {
 
-/// How an actor's key is written as the key of a record.
-template <class Key>
-constexpr key_format record_key_format() {
-  return std::is_same_v<Key, std::string> || std::is_same_v<Key, blob> || (std::is_integral_v<Key> && !std::is_same_v<Key, bool>)
-             ? key_format::text
-             : key_format::json;
-}
 template <class Key>
 void append_record_key(const Key& key, std::string& out) {
   if (auto r = encode_topic_key(key, record_key_format<Key>(), out); !r)

@@ -18,12 +18,21 @@ result<> check_writable(const destination& to, const encoded_record& r) {
   return success();
 }
 
+namespace {
+std::int32_t partition_for(const destination& to, const encoded_record& r) {
+  const auto partitions = to.topic.partitions;
+  if (r.key_group)
+    return static_cast<std::int32_t>(task_of(r.key_group->group, r.key_group->groups, static_cast<std::uint32_t>(partitions)));
+  return to.partitioner->partition_for(r.key, partitions);
+}
+} // namespace
+
 result<> outbox_sink::write(const encoded_record& r) {
   WEIR_TRY(check_writable(to_, r));
   outbox_record o;
   o.connection = to_.connection;
   o.topic = to_.topic.topic;
-  o.partition = to_.partitioner->partition_for(r.key, to_.topic.partitions);
+  o.partition = partition_for(to_, r);
   o.key = r.key;
   o.value = r.value;
   o.packed_headers = r.packed_headers;
@@ -47,7 +56,7 @@ result<bool> outbox_sink::seal() {
 
 result<> direct_sink::write(const encoded_record& r) {
   WEIR_TRY(check_writable(to_, r));
-  auto partition = to_.partitioner->partition_for(r.key, to_.topic.partitions);
+  auto partition = partition_for(to_, r);
   ++records_;
   if (waiting_.empty()) {
     auto sent = producer_->send({to_.topic.topic, partition, r.key, r.value, r.packed_headers, r.time.ms()});

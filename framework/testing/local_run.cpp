@@ -113,7 +113,12 @@ result<> local_run::make_task(task& t) {
   c.output = t.output.get();
   if (vertex.kind == vertex_kind::sink) {
     auto limit = options_.max_record_bytes.find(vertex.name);
-    t.sink = std::make_unique<task_sink>(limit == options_.max_record_bytes.end() ? 0 : limit->second, written_[vertex.name]);
+    std::optional<std::size_t> read_by;
+    for (std::size_t v = 0; v < plan_.vertices.size(); ++v)
+      if (plan_.vertices[v].source.written_by == vertex.name)
+        read_by = v;
+    t.sink = std::make_unique<task_sink>(*this, limit == options_.max_record_bytes.end() ? 0 : limit->second,
+                                         written_[vertex.name], read_by);
     c.sink = t.sink.get();
   }
   c.time = &clock_;
@@ -162,42 +167,59 @@ result<> local_run::deliver(task& t, std::size_t channel, frame f) {
 }
 
 result<> local_run::drain() {
-  // Vertices are in topological order: one pass leaves nothing behind.
-  for (auto& tasks : tasks_)
-    for (auto& t : tasks)
-      while (!t->queue.empty()) {
-        auto [channel, f] = std::move(t->queue.front());
-        t->queue.pop_front();
-        WEIR_TRY(deliver(*t, channel, std::move(f)));
-        if (failed_)
-          return *failed_;
-      }
-  return settle_services();
+  for (;;) {
+    // Vertices are in topological order: one pass leaves nothing behind, but for what goes through a topic.
+    for (auto& tasks : tasks_)
+      for (auto& t : tasks)
+        while (!t->queue.empty()) {
+          auto [channel, f] = std::move(t->queue.front());
+          t->queue.pop_front();
+          WEIR_TRY(deliver(*t, channel, std::move(f)));
+          if (failed_)
+            return *failed_;
+        }
+    WEIR_ASSIGN(auto more, carry());
+    if (!more)
+      return settle_services();
+  }
+}
+
+result<bool> local_run::carry() {
+  auto some = std::exchange(carried_, {});
+  for (auto& [vertex, partition, row] : some)
+    WEIR_TRY(read(vertex, partition,
+                  {{std::move(row.key), std::move(row.value), std::move(row.headers), timestamp::from_ms(row.time.ms())}}));
+  return !some.empty();
+}
+
+result<> local_run::read(std::size_t vertex, int partition, const std::vector<input_record>& records) {
+  auto& t = task_at(vertex, static_cast<std::size_t>(partition));
+  for (const auto& r : records) {
+    auto headers = pack_headers(r.headers);
+    record_view view;
+    if (r.key)
+      view.key = *r.key;
+    if (r.value)
+      view.value = *r.value;
+    view.headers = headers_view(headers);
+    view.time = r.time;
+    view.partition = partition;
+    view.offset = t.next_offset++;
+    WEIR_TRY(t.operators->accept_raw(view));
+  }
+  WEIR_TRY(settle(t, t.operators->flush_source()));
+  if (auto w = t.operators->source_watermark(); w > t.sent) {
+    t.sent = w;
+    broadcast(t, watermark_frame{w});
+  }
+  return success();
 }
 
 result<> local_run::feed(const std::string& source, int partition, const std::vector<input_record>& records) {
   for (std::size_t v = 0; v < plan_.vertices.size(); ++v) {
     if (plan_.vertices[v].name != source || plan_.vertices[v].kind != vertex_kind::source)
       continue;
-    auto& t = task_at(v, static_cast<std::size_t>(partition));
-    for (const auto& r : records) {
-      auto headers = pack_headers(r.headers);
-      record_view view;
-      if (r.key)
-        view.key = *r.key;
-      if (r.value)
-        view.value = *r.value;
-      view.headers = headers_view(headers);
-      view.time = r.time;
-      view.partition = partition;
-      view.offset = t.next_offset++;
-      WEIR_TRY(t.operators->accept_raw(view));
-    }
-    WEIR_TRY(settle(t, t.operators->flush_source()));
-    if (auto w = t.operators->source_watermark(); w > t.sent) {
-      t.sent = w;
-      broadcast(t, watermark_frame{w});
-    }
+    WEIR_TRY(read(v, partition, records));
     return drain();
   }
   return {errc::not_found, "no source '" + source + "' in the plan"};
@@ -215,10 +237,15 @@ result<> local_run::elapse(duration d) {
 }
 
 result<> local_run::end() {
-  for (std::size_t v = 0; v < plan_.vertices.size(); ++v)
-    if (plan_.vertices[v].kind == vertex_kind::source)
-      for (auto& t : tasks_[v])
-        broadcast(*t, end_frame{});
+  // What ends behind through() ends when all in front of it has come there.
+  for (std::size_t v = 0; v < plan_.vertices.size(); ++v) {
+    if (plan_.vertices[v].kind != vertex_kind::source)
+      continue;
+    if (!plan_.vertices[v].source.written_by.empty())
+      WEIR_TRY(drain());
+    for (auto& t : tasks_[v])
+      broadcast(*t, end_frame{});
+  }
   return drain();
 }
 

@@ -45,7 +45,7 @@ struct local_options {
 
 /// Runs a plan in one thread with in-memory state: every vertex with all its tasks, watermarks merged as in the real
 /// runtime, frames in order. For tests of operators and of users' jobs; time is driven by hand, but for the pauses before a
-/// retry, which make it go on. Any error ends the run.
+/// retry, which make it go on. What goes through() a topic is read back at once. Any error ends the run.
 class local_run {
  public:
   explicit local_run(job_plan plan, local_options options = {});
@@ -107,7 +107,15 @@ class local_run {
     std::size_t topic;
     raw_record record;
   };
+  /// A row on its way through a topic of through(): to a source vertex.
+  struct carried {
+    std::size_t to;
+    int partition;
+    output_row row;
+  };
   result<> settle_services();
+  result<> read(std::size_t vertex, int partition, const std::vector<input_record>& records);
+  result<bool> carry();
   result<> make_task(task& t);
   result<> settle(task& t, result<progress> p);
   result<> drain();
@@ -121,6 +129,7 @@ class local_run {
   std::vector<std::string> source_topics_;
   std::vector<std::vector<std::unique_ptr<task>>> tasks_; ///< By vertex, then subtask.
   std::map<std::string, std::vector<output_row>> written_;
+  std::deque<carried> carried_;
   std::optional<error> failed_;
   std::uint64_t blocked_ = 0;
   std::deque<open_ask> asks_;

@@ -7,7 +7,8 @@ namespace weir::testing {
 
 class local_run::task_sink final : public sink_target {
  public:
-  task_sink(std::size_t max_bytes, std::vector<output_row>& rows) : max_bytes_(max_bytes), rows_(rows) {}
+  task_sink(local_run& run, std::size_t max_bytes, std::vector<output_row>& rows, std::optional<std::size_t> read_by)
+      : run_(run), max_bytes_(max_bytes), rows_(rows), read_by_(read_by) {}
   result<> write(const encoded_record& r) override {
     if (max_bytes_ > 0 && r.value && r.value->size() > max_bytes_)
       return {errc::too_large, "the record has " + std::to_string(r.value->size()) + " bytes"};
@@ -18,13 +19,20 @@ class local_run::task_sink final : public sink_target {
       row.value = std::string(*r.value);
     row.headers = headers_view(r.packed_headers).unpack();
     row.time = r.time;
+    if (read_by_) {
+      const auto partitions = static_cast<std::uint32_t>(run_.options_.partitions);
+      auto place = r.key_group.value_or(encoded_record::place{0, 1});
+      run_.carried_.push_back({*read_by_, static_cast<int>(task_of(place.group, place.groups, partitions)), row});
+    }
     rows_.push_back(std::move(row));
     return success();
   }
 
  private:
+  local_run& run_;
   std::size_t max_bytes_; ///< 0: no limit.
   std::vector<output_row>& rows_;
+  std::optional<std::size_t> read_by_; ///< The source vertex behind through().
 };
 
 class local_run::task_output final : public chain_output {

@@ -1,6 +1,8 @@
 #include <unistd.h>
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <functional>
 #include <random>
 #include <stdexcept>
 
@@ -140,57 +142,70 @@ void foreign_producer::send(const std::string& topic, std::int32_t partition, co
 void foreign_producer::commit() { check(rd_kafka_commit_transaction(rk_, -1), "commit_transaction"); }
 void foreign_producer::abort() { check(rd_kafka_abort_transaction(rk_, -1), "abort_transaction"); }
 
-void delete_topic(const std::string& topic) {
+namespace {
+/// Has a client ask for something and waits for the answer: `what` is called with the client and the queue of the answer.
+void administer(const std::string& complaint, const std::function<void(rd_kafka_t*, rd_kafka_queue_t*)>& what) {
   auto* rk = make_client(RD_KAFKA_PRODUCER, {});
   auto* queue = rd_kafka_queue_new(rk);
-  auto* what = rd_kafka_DeleteTopic_new(topic.c_str());
-  rd_kafka_DeleteTopics(rk, &what, 1, nullptr, queue);
+  what(rk, queue);
   auto* event = rd_kafka_queue_poll(queue, 20'000);
   bool good = event && !rd_kafka_event_error(event);
   if (event)
     rd_kafka_event_destroy(event);
-  rd_kafka_DeleteTopic_destroy(what);
   rd_kafka_queue_destroy(queue);
   rd_kafka_destroy(rk);
   if (!good)
-    throw std::runtime_error("topic " + topic + " was not deleted");
+    throw std::runtime_error(complaint);
+}
+} // namespace
+
+void delete_topic(const std::string& topic) {
+  administer("topic " + topic + " was not deleted", [&](auto* rk, auto* queue) {
+    auto* what = rd_kafka_DeleteTopic_new(topic.c_str());
+    rd_kafka_DeleteTopics(rk, &what, 1, nullptr, queue);
+    rd_kafka_DeleteTopic_destroy(what);
+  });
 }
 
 void create_topic(const std::string& topic, int partitions, const std::map<std::string, std::string>& config) {
-  auto* rk = make_client(RD_KAFKA_PRODUCER, {});
-  auto* queue = rd_kafka_queue_new(rk);
-  char text[256];
-  auto* what = rd_kafka_NewTopic_new(topic.c_str(), partitions, 1, text, sizeof text);
-  for (const auto& [name, value] : config)
-    rd_kafka_NewTopic_set_config(what, name.c_str(), value.c_str());
-  rd_kafka_CreateTopics(rk, &what, 1, nullptr, queue);
-  auto* event = rd_kafka_queue_poll(queue, 20'000);
-  bool good = event && !rd_kafka_event_error(event);
-  if (event)
-    rd_kafka_event_destroy(event);
-  rd_kafka_NewTopic_destroy(what);
-  rd_kafka_queue_destroy(queue);
-  rd_kafka_destroy(rk);
-  if (!good)
-    throw std::runtime_error("topic " + topic + " was not created");
+  administer("topic " + topic + " was not created", [&](auto* rk, auto* queue) {
+    char text[256];
+    auto* what = rd_kafka_NewTopic_new(topic.c_str(), partitions, 1, text, sizeof text);
+    for (const auto& [name, value] : config)
+      rd_kafka_NewTopic_set_config(what, name.c_str(), value.c_str());
+    rd_kafka_CreateTopics(rk, &what, 1, nullptr, queue);
+    rd_kafka_NewTopic_destroy(what);
+  });
+}
+
+void raise_partitions(const std::string& topic, int partitions) {
+  administer("topic " + topic + " got no partitions", [&](auto* rk, auto* queue) {
+    char text[256];
+    auto* what = rd_kafka_NewPartitions_new(topic.c_str(), static_cast<std::size_t>(partitions), text, sizeof text);
+    rd_kafka_CreatePartitions(rk, &what, 1, nullptr, queue);
+    rd_kafka_NewPartitions_destroy(what);
+  });
 }
 
 void configure_topic(const std::string& topic, const std::map<std::string, std::string>& config) {
-  auto* rk = make_client(RD_KAFKA_PRODUCER, {});
-  auto* queue = rd_kafka_queue_new(rk);
-  auto* what = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str());
-  for (const auto& [name, value] : config)
-    rd_kafka_ConfigResource_set_config(what, name.c_str(), value.c_str());
-  rd_kafka_AlterConfigs(rk, &what, 1, nullptr, queue);
-  auto* event = rd_kafka_queue_poll(queue, 20'000);
-  bool good = event && !rd_kafka_event_error(event);
-  if (event)
-    rd_kafka_event_destroy(event);
-  rd_kafka_ConfigResource_destroy(what);
-  rd_kafka_queue_destroy(queue);
-  rd_kafka_destroy(rk);
-  if (!good)
-    throw std::runtime_error("topic " + topic + " was not configured");
+  administer("topic " + topic + " was not configured", [&](auto* rk, auto* queue) {
+    auto* what = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str());
+    for (const auto& [name, value] : config)
+      rd_kafka_ConfigResource_set_config(what, name.c_str(), value.c_str());
+    rd_kafka_AlterConfigs(rk, &what, 1, nullptr, queue);
+    rd_kafka_ConfigResource_destroy(what);
+  });
+}
+
+std::vector<std::string> committed_values(weir::connection& c, const std::string& topic, std::size_t n) {
+  partition_scan scan(c, topic, 0, 0);
+  if (!scan.until_records(n, std::chrono::seconds(60)) || !scan.until_end())
+    throw std::runtime_error("topic '" + topic + "' does not come to " + std::to_string(n) + " records");
+  std::vector<std::string> values;
+  for (auto& r : scan.records)
+    values.push_back(r.record.value.value_or("(null)"));
+  std::sort(values.begin(), values.end());
+  return values;
 }
 
 } // namespace kafka_test

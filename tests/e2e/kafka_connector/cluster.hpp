@@ -97,7 +97,12 @@ class foreign_producer {
 
 void delete_topic(const std::string& topic);
 void create_topic(const std::string& topic, int partitions, const std::map<std::string, std::string>& config = {});
+/// Raises the number of a topic's partitions to `partitions`.
+void raise_partitions(const std::string& topic, int partitions);
 /// Sets the whole configuration of a topic: what is not named is the broker's default again.
 void configure_topic(const std::string& topic, const std::map<std::string, std::string>& config);
+
+/// The values of partition 0 of a topic, as read_committed consumers see them, sorted, once there are `n` of them.
+std::vector<std::string> committed_values(weir::connection& c, const std::string& topic, std::size_t n);
 
 } // namespace kafka_test

@@ -8,18 +8,6 @@ namespace {
 
 weir::topic<std::string> at(const std::string& name) { return {{"main", name}}; }
 
-/// The values of a topic of one partition, as read_committed consumers see them, sorted.
-std::vector<std::string> committed(const weir::connection& main, const std::string& topic, std::size_t n) {
-  kafka_test::partition_scan scan(const_cast<weir::connection&>(main), topic, 0, 0);
-  if (!scan.until_records(n, 60s) || !scan.until_end())
-    throw std::runtime_error("topic '" + topic + "' does not come to " + std::to_string(n) + " records");
-  std::vector<std::string> values;
-  for (auto& r : scan.records)
-    values.push_back(r.record.value.value_or("(null)"));
-  std::sort(values.begin(), values.end());
-  return values;
-}
-
 } // namespace
 
 TEST_CASE("two sources of a job read the same Kafka topic, exactly once over a restart, and the group shows both") {
@@ -55,8 +43,8 @@ TEST_CASE("two sources of a job read the same Kafka topic, exactly once over a r
     auto end = r.stop();
     check_phase(end, job_phase::stopped);
     CHECK_FALSE(end.output_unpublished);
-    CHECK(committed(*main, copies, lines.size()) == lines);
-    CHECK(committed(*main, marked, marks.size()) == marks);
+    CHECK(kafka_test::committed_values(*main, copies, lines.size()) == lines);
+    CHECK(kafka_test::committed_values(*main, marked, marks.size()) == marks);
     auto source = must(main->open_source("test." + spec.plan.job, 1 << 20, {}));
     CHECK(must(source->resolve(topic, 0, weir::start_group{})) == static_cast<std::int64_t>(lines.size()));
   }

@@ -1,0 +1,70 @@
+#include "tests/actors/job_checks.hpp"
+#include "tests/e2e/kafka_connector/cluster.hpp"
+
+using namespace job_test;
+using weir::job_phase;
+
+namespace {
+
+weir::topic<std::string> at(const std::string& name) { return {{"main", name}}; }
+std::string itself(const std::string& line) { return line; }
+
+struct count_lines : weir::process_function<std::string, std::string, std::string> {
+  weir::value_state<std::int64_t> seen{*this, "seen"};
+  void process(const std::string& line, context& ctx) {
+    auto n = seen.get(ctx) + 1;
+    seen.set(ctx, n);
+    ctx.emit(line + "#" + std::to_string(n));
+  }
+};
+
+} // namespace
+
+TEST_CASE("rows that go through a Kafka topic by key count once over restarts, and its partitions must stay as many") {
+  temporary_directory folder;
+  auto in = kafka_test::fresh("in"), by_line = kafka_test::fresh("by-line"), out = kafka_test::fresh("out");
+  kafka_test::create_topic(in, 1);
+  kafka_test::create_topic(out, 1);
+  std::shared_ptr<weir::connection> main = kafka_test::connect();
+  weir::job job{kafka_test::fresh("job")};
+  job.source("in", at(in))
+      .key_by(itself)
+      .through("by-line", at(by_line), {.partitions = 3})
+      .key_by(itself)
+      .process("count", count_lines{})
+      .sink("out", at(out));
+  weir::job_spec spec;
+  spec.plan = must(job.plan({}));
+  spec.name_space = "test";
+  spec.store_directory = folder.path + "/store";
+  spec.connections["main"] = main;
+  spec.checkpoint.interval = 50ms;
+  spec.restart.max_attempts = 3;
+  spec.restart.initial_backoff = 1ms;
+  kafka_test::foreign_producer producer;
+  std::vector<std::string> expected;
+  for (int i = 0; i < 400; ++i) {
+    const auto key = "k" + std::to_string(i % 20);
+    producer.send(in, 0, key);
+    expected.push_back(key + "#" + std::to_string(i / 20 + 1));
+  }
+  std::sort(expected.begin(), expected.end());
+  for (bool hard : {true, false}) {
+    auto s = spec;
+    if (hard)
+      s.shutdown_timeout = weir::duration{0};
+    running r({s});
+    if (hard) {
+      REQUIRE(r.until([](const weir::job_status& now) { return now.records_in > 0; }));
+      continue;
+    }
+    CHECK(kafka_test::committed_values(*main, out, expected.size()) == expected);
+    check_phase(r.stop(), job_phase::stopped);
+  }
+  CHECK(kafka_test::committed_values(*main, out, expected.size()) == expected);
+
+  kafka_test::raise_partitions(by_line, 4);
+  running grown({spec});
+  check_failed(grown.end(), weir::errc::incompatible,
+               {"topic '" + by_line + "' of through() 'by-line' had 3 partitions and has 4", "Give through() another topic"});
+}
