@@ -7,6 +7,9 @@ namespace {
 
 using self_pointer = caf::stateful_actor<coordinator_state>*;
 
+/// From one checkpoint to the next while sources wait for memory: the store applies in between.
+constexpr auto hurry_pause = std::chrono::milliseconds(50);
+
 void execute(self_pointer self, checkpoint_coordinator::actions actions);
 
 duration now() { return system_clock().monotonic(); }
@@ -111,6 +114,18 @@ void execute(self_pointer self, checkpoint_coordinator::actions actions) {
   schedule(self);
 }
 
+/// What changed leaves memory when a checkpoint behind it is complete and the base has taken it: so checkpoints follow each other
+/// while the sources wait for memory, though nothing is read.
+void hurry(self_pointer self) {
+  auto& s = self->state;
+  if (s.failed || s.protocol->stopped() || !s.options.gate->closed()) {
+    s.hurrying = false;
+    return;
+  }
+  execute(self, s.protocol->request_now(now()));
+  self->delayed_send(self, hurry_pause, msg::hurry_on{});
+}
+
 } // namespace
 
 caf::behavior coordinator_actor(self_pointer self, coordinator_options options) {
@@ -150,6 +165,14 @@ caf::behavior coordinator_actor(self_pointer self, coordinator_options options) 
         if (self->state.protocol && !self->state.failed)
           execute(self, self->state.protocol->on_closed(m.checkpoint, m.was_complete, now()));
       },
+      [self](const msg::hurry&) {
+        auto& s = self->state;
+        if (s.hurrying || !s.protocol || s.failed)
+          return;
+        s.hurrying = true;
+        hurry(self);
+      },
+      [self](const msg::hurry_on&) { hurry(self); },
       [self](const msg::drain&) {
         if (self->state.protocol && !self->state.failed)
           execute(self, self->state.protocol->request_final(now()));

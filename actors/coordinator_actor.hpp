@@ -17,6 +17,7 @@ struct coordinator_options {
   std::string plan_fingerprint;
   std::string job_state;
   logger log;
+  std::shared_ptr<memory_gate> gate{}; ///< Closed: checkpoints are taken without waiting for the interval.
 };
 
 /// Who acts on checkpoints; sent once after all actors exist, which also starts the clock.
@@ -34,6 +35,7 @@ struct coordinator_state {
   std::unique_ptr<checkpoint_coordinator> protocol;
   bool failed = false;
   std::optional<duration> timer;
+  bool hurrying = false;                                  ///< A `hurry` to itself is under way.
   duration began{0};                                      ///< When the barriers of the running checkpoint were sent.
   std::shared_ptr<const msg::source_positions> positions; ///< Of the checkpoint being completed.
   static inline const char* name = "weir.coordinator";

@@ -12,7 +12,7 @@ void add(std::atomic<T>& to, D n) {
   to.store(to.load(relaxed) + static_cast<T>(n), relaxed);
 }
 
-bool counts(partition_state s) { return s == partition_state::reading || s == partition_state::waiting; }
+bool counts(partition_state s) { return s != partition_state::idle && s != partition_state::ended; }
 
 std::optional<timestamp> time_of(std::int64_t us) {
   return us == min_timestamp.us || us == max_timestamp.us ? std::nullopt : std::optional(timestamp{us});
@@ -68,6 +68,7 @@ void job_figures::describe(job_status& s, duration now) const {
       s.partitions.push_back({vertex.name, vertex.topic, static_cast<std::int32_t>(p), own.records_in.load(relaxed),
                               own.next_offset.load(relaxed), own.lag.load(relaxed), time_of(own.watermark_us.load(relaxed)),
                               state == partition_state::idle, state == partition_state::ended});
+      s.partitions.back().waits_for_memory = state == partition_state::held;
       if (state == partition_state::waiting)
         s.partitions.back().waits_for = slowest([&](std::size_t other) { return vertices_[other].group == vertex.group; });
     }

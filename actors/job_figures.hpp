@@ -20,6 +20,7 @@ enum class partition_state : std::uint8_t {
   idle,    ///< Nothing came for long: does not count for watermarks.
   ended,   ///< Read to its stop offset, or behind the final barrier.
   waiting, ///< Ahead of others of its alignment group: not read until they have come nearer. Counts for watermarks.
+  held,    ///< Not read until the job's keyed state takes less memory. Counts for watermarks.
 };
 
 /// What one task or partition reader is doing. Written by its actor at the end of a turn, never per record; read by anyone.

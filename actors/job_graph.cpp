@@ -109,6 +109,9 @@ void job_graph::spawn_control(const recovered_job& job, attempt_connections& con
   store.shared = shared_;
   store.supervisor = supervisor_;
   store.outbox_limit = spec_.outbox_limit;
+  // A quarter of the memory is the tables'. What is not in the base yet cannot be evicted from them and comes on top.
+  gate_ = std::make_shared<memory_gate>(spec_.memory_limit / 8 * 3, spec_.memory_limit / 16 * 5);
+  store.gate = gate_;
   actors.store = system_.spawn<caf::detached>(store_actor, store);
 
   coordinator_options c;
@@ -127,7 +130,12 @@ void job_graph::spawn_control(const recovered_job& job, attempt_connections& con
   c.job_state = job.job_state;
   c.incarnation = store_.incarnation();
   c.log = log_;
+  c.gate = gate_;
   actors.coordinator = system_.spawn(coordinator_actor, c);
+  gate_->on_change([coordinator = actors.coordinator](bool closed) {
+    if (closed)
+      caf::anon_send(coordinator, msg::hurry{});
+  });
 
   publisher_options p;
   p.publisher = connections.publisher;
@@ -298,6 +306,7 @@ result<> job_graph::install_tasks(const recovered_job& job, attempt_connections&
     p->output = make_router(i);
     p->state = std::move(states[at++]);
     WEIR_ASSIGN(p->sink, make_sink(i, job, connections));
+    p->gate = gate_;
     p->operators = v.make_chain();
     p->context = context_of(i);
     std::optional<task_snapshot> saved;
@@ -336,6 +345,11 @@ result<> job_graph::install_readers(const recovered_job& job, attempt_connection
           group = std::make_shared<alignment_group>();
         p.alignment = aligned_partition(group, with->max_drift, wake);
       }
+      p.gate = gate_;
+      gate_->on_change([wake](bool closed) {
+        if (!closed)
+          wake();
+      });
       p.output = make_router(i);
       p.operators = v.make_chain();
       p.context = context_of(i);

@@ -78,6 +78,7 @@ class job_graph {
   std::shared_ptr<service_directory> directory_;
   logger log_;
   caf::actor coordinator_;
+  std::shared_ptr<memory_gate> gate_;
   const channel_transport* transport_;
   std::vector<std::vector<instance>> instances_; ///< By vertex, then subtask.
   std::shared_ptr<const std::vector<std::string>> source_topics_;

@@ -136,6 +136,9 @@ struct failed {
   std::string where;
   error cause;
 };
+/// The memory gate has closed: to the coordinator, from whoever closed it; and from itself while it is closed.
+struct hurry {};
+struct hurry_on {};
 /// One last checkpoint, then nothing: supervisor to coordinator.
 struct drain {};
 /// An ask for a key of the receiving task; answered with ask_reply.
@@ -203,6 +206,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::keep_fates)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::outbox)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::published)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::failed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::hurry)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::hurry_on)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::drain)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::drained)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::install_reader)

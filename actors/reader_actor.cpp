@@ -16,6 +16,7 @@ void show_figures(reader_state& s) {
   f.next_offset.store(core.next_offset(), std::memory_order_relaxed);
   auto state = core.phase() != reader_phase::reading ? partition_state::ended
                : core.waits_for_others()             ? partition_state::waiting
+               : core.waits_for_memory()             ? partition_state::held
                : core.idle()                         ? partition_state::idle
                                                      : partition_state::reading;
   f.state.store(state, std::memory_order_relaxed);

@@ -94,6 +94,8 @@ struct partition_status {
   bool ended = false; ///< Read to its stop offset.
   /// Ahead of its alignment group: not read until this partition, the group's slowest, has come nearer.
   std::optional<held_by> waits_for{};
+  /// Not read: changed keyed state takes more memory than it may until checkpoints and base have taken it.
+  bool waits_for_memory = false;
 };
 
 /// All channels between the tasks of two operators.

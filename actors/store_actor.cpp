@@ -48,6 +48,7 @@ void schedule_apply(self_pointer self) {
 
 void apply(self_pointer self) {
   auto& s = self->state;
+  s.options.store->hurry(s.options.gate && s.options.gate->closed());
   auto p = s.options.store->apply_slice();
   if (!p)
     return fail(self, p.err());

@@ -9,7 +9,8 @@ struct store_options {
   job_store* store = nullptr; ///< Outlives the actor; nobody else calls it meanwhile.
   std::shared_ptr<job_shared> shared;
   caf::actor supervisor;
-  std::size_t outbox_limit = 0; ///< Bytes on disk at which sinks pause.
+  std::size_t outbox_limit = 0;        ///< Bytes on disk at which sinks pause.
+  std::shared_ptr<memory_gate> gate{}; ///< Closed: deltas are applied as soon as they may be.
 };
 
 /// The one writer of a job's store (detached: every call may block on the disk). Staging and completing go before the next

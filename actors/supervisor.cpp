@@ -34,6 +34,8 @@ class supervisor {
     o.map_size = first_map;
     o.max_size = spec_.store_max_bytes;
     o.retained = spec_.checkpoint.retained;
+    // Deltas that are not in the base take two to three times as much memory as on disk.
+    o.apply_bytes = std::clamp(spec_.memory_limit / 16, std::size_t{1} << 20, o.apply_bytes);
     auto store = open_job_store(o);
     if (!store)
       return failed_attempt(store.err());

@@ -70,6 +70,7 @@ entry* state_table::insert(const lookup_key& k) {
   e->table = number;
   e->slot = static_cast<std::uint32_t>(all.size());
   all.push_back(e.get());
+  looks += looks_per_entry;
   index_.insert(index_slot{e.get()});
   if (kind == state_kind::ordered)
     group(k.key_group).order.insert(index_slot{e.get()});

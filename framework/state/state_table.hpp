@@ -116,6 +116,10 @@ struct group_state {
   void note_drop(timestamp until);
 };
 
+/// Looks of the eviction clock that an entry brings along. Clean entries among n that must stay are found behind n / 16 further
+/// ones: so much may lie in memory beyond the limit.
+inline constexpr std::size_t looks_per_entry = 16;
+
 /// The entries of one declared state in RAM. It owns every linked entry; lists own unlinked ones.
 class state_table {
  public:
@@ -141,6 +145,7 @@ class state_table {
   bool in_ram = false;           ///< Every present key has an entry here: a miss is an answer.
   std::vector<entry*> all;       ///< Linked entries, for sweeps.
   std::size_t hand = 0;          ///< Of the eviction clock, in `all`.
+  std::size_t looks = 0;         ///< That the clock may still take, see task_table::sweep.
 
  private:
   const std::uint16_t first_group_;

@@ -136,12 +136,19 @@ void task_table::applied(std::uint64_t freeze) {
   // What becomes evictable now may be missing in an older snapshot.
   base_->release();
   forget_applied_drops();
+  allow_full_sweep();
 }
 
 void task_table::applied_checkpoint(std::uint64_t checkpoint) {
   applied_checkpoint_end_ = std::max(applied_checkpoint_end_, checkpoint + 1);
   base_->release();
   forget_applied_drops();
+  allow_full_sweep();
+}
+
+void task_table::allow_full_sweep() {
+  for (auto& t : tables_)
+    t->looks = 2 * t->all.size();
 }
 
 result<> task_table::load_pending(std::string_view chunk_bytes, std::uint64_t checkpoint) {
@@ -205,7 +212,7 @@ void task_table::evict() {
 }
 
 void task_table::sweep(state_table& t) {
-  for (std::size_t looks = 2 * t.all.size(); looks > 0 && !t.all.empty() && memory_ > options_.memory_limit; --looks) {
+  for (; t.looks > 0 && !t.all.empty() && memory_ > options_.memory_limit; --t.looks) {
     if (t.hand >= t.all.size())
       t.hand = 0;
     auto* e = t.all[t.hand];

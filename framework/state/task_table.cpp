@@ -115,6 +115,7 @@ result<std::pair<std::string_view, std::string_view>> task_table::unwrap(const s
 
 result<> task_table::bring_back(entry* e) {
   auto& t = *tables_[e->table];
+  t.looks += looks_per_entry;
   if (cached_chunk_bytes_.empty() || cached_chunk_ != e->spill_chunk) {
     cached_chunk_bytes_.clear();
     auto chunk = options_.read_chunk(e->spill_chunk);

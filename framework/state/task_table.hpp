@@ -112,8 +112,11 @@ class task_table final : public task_state {
   std::optional<delta_chunk> encode(change_list& from, std::uint64_t freeze, std::size_t max_bytes, spill* spilled);
   void forget_applied_drops();
   void evict();
-  /// Evicts from one table until the limit is met or everything was looked at twice.
+  /// Evicts from one table until the limit is met or no look is left. All entries may be looked at twice when some may have
+  /// become evictable, and a few for each one that came in: while nothing can go, a batch costs as much as it brings, not as much
+  /// as there is.
   void sweep(state_table& t);
+  void allow_full_sweep();
   void let_go_of_value(entry* e);
 
   task_state_options options_;

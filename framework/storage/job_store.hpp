@@ -127,6 +127,8 @@ class job_store {
   };
   /// One bounded slice (<= 20 ms, <= 8 MB dirty) of merging complete deltas into the base; restartable after a crash.
   virtual result<apply_progress> apply_slice() = 0;
+  /// While on, each complete delta that may be applied is, however little it is: somebody waits for the memory of its rows.
+  virtual void hurry(bool on) = 0;
 
   // --- small durable facts of the job ("stop offsets", "transactional ids"), overwritten whole; synced at once
   virtual result<> set_fact(std::string_view name, std::string_view value) = 0;

@@ -45,7 +45,7 @@ result<job_store::apply_progress> lmdb_job_store::apply_slice() {
       bytes += complete_[n].bytes;
     p.behind = over && !waiting.empty();
     p.more = apply_.running || p.behind ||
-             (!waiting.empty() && (waiting.size() >= options_.apply_checkpoints || bytes >= options_.apply_bytes));
+             (!waiting.empty() && (hurried_ || waiting.size() >= options_.apply_checkpoints || bytes >= options_.apply_bytes));
   };
   report();
   if (!p.more) {

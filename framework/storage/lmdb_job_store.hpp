@@ -45,6 +45,7 @@ class lmdb_job_store final : public job_store {
   result<std::unique_ptr<base_reader>> open_base() override;
   result<> read_unapplied(const std::function<result<>(const participant_id&, std::uint64_t, std::string_view)>& visit) override;
   result<apply_progress> apply_slice() override;
+  void hurry(bool on) override { hurried_ = on; }
 
   result<> set_fact(std::string_view name, std::string_view value) override;
   [[nodiscard]] result<std::optional<std::string>> fact(std::string_view name) override;
@@ -123,6 +124,7 @@ class lmdb_job_store final : public job_store {
   std::set<std::uint64_t> damaged_;                    ///< Numbers of unreadable manifests.
   std::map<std::uint64_t, epoch_record> epochs_;       ///< Complete, with an outbox in the store.
   std::optional<marker> published_;
+  bool hurried_ = false;
   bool published_dirty_ = false;
   std::map<participant_id, counters> counters_;
   std::vector<staged> staged_deltas_;

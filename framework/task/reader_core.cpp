@@ -75,7 +75,7 @@ result<reader_core::step_result> reader_core::step() {
     return step_result::idle;
   }
   waiting_ = parts_.alignment.must_wait();
-  if (waiting_ || !parts_.output->has_credit()) {
+  if (waiting_ || waits_for_memory() || !parts_.output->has_credit()) {
     idleness_.on_unread();
     parts_.output->flush();
     return step_result::idle;

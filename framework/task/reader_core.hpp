@@ -9,6 +9,7 @@
 #include <weir/operators/chain.hpp>
 #include <weir/record/frame.hpp>
 #include <weir/task/alignment_group.hpp>
+#include <weir/task/memory_gate.hpp>
 #include <weir/task/output_router.hpp>
 #include <weir/task/snapshot.hpp>
 #include <weir/time/idleness_tracker.hpp>
@@ -35,11 +36,12 @@ class reader_core : private record_consumer {
     std::unique_ptr<chain> operators;
     chain_context context;
     const clock* time = nullptr;
-    reader_snapshot position;         ///< Where to begin; `next_offset` is the first record to pass on.
-    bool check_fingerprint = false;   ///< The reader was opened at the last record: compare it first.
-    bool restored = false;            ///< `position` comes from a checkpoint: watermark, idle flag and chain count.
-    std::optional<std::int64_t> stop; ///< First offset that is not read any more.
-    aligned_partition alignment;      ///< Woken like by the connector.
+    reader_snapshot position;          ///< Where to begin; `next_offset` is the first record to pass on.
+    bool check_fingerprint = false;    ///< The reader was opened at the last record: compare it first.
+    bool restored = false;             ///< `position` comes from a checkpoint: watermark, idle flag and chain count.
+    std::optional<std::int64_t> stop;  ///< First offset that is not read any more.
+    aligned_partition alignment;       ///< Woken like by the connector.
+    std::shared_ptr<memory_gate> gate; ///< Closed: nothing is read. Its opening wakes like the connector; null: always open.
     std::function<void(std::uint64_t checkpoint, contribution)> acknowledge;
     std::function<void()> finished; ///< The stop offset is reached and the end was sent.
   };
@@ -64,8 +66,10 @@ class reader_core : private record_consumer {
   [[nodiscard]] std::int64_t next_offset() const { return position_.next_offset; }
   [[nodiscard]] reader_phase phase() const { return phase_; }
   [[nodiscard]] bool idle() const { return idleness_.idle(); }
-  /// Not read for now: it is too far ahead of the others of its alignment group.
+  /// Not read while it is too far ahead of the others of its alignment group.
   [[nodiscard]] bool waits_for_others() const { return waiting_; }
+  /// Not read while the job's keyed state takes too much memory.
+  [[nodiscard]] bool waits_for_memory() const { return phase_ == reader_phase::reading && parts_.gate && parts_.gate->closed(); }
   [[nodiscard]] timestamp watermark() const { return position_.watermark; }
   [[nodiscard]] const participant_id& who() const { return parts_.who; }
   [[nodiscard]] const output_router& output() const { return *parts_.output; }

@@ -160,6 +160,7 @@ result<> task_core::finish_follow_up() {
       ++staged_deltas_;
       parts_.host->stage_spill(std::move(spilled->bytes));
     }
+    report_memory();
   }
   if (then.credit)
     parts_.host->return_credit(then.credit->first, then.credit->second);
@@ -278,8 +279,16 @@ result<> task_core::make_service_call() {
 }
 
 void task_core::on_spilled(std::uint64_t number) {
-  if (parts_.state)
-    parts_.state->spill_stored(number);
+  if (!parts_.state)
+    return;
+  parts_.state->spill_stored(number);
+  report_memory();
+}
+
+void task_core::report_memory() {
+  if (parts_.gate)
+    parts_.gate->report(reported_memory_, parts_.state->memory_bytes());
+  reported_memory_ = parts_.state->memory_bytes();
 }
 
 void task_core::on_applied(std::uint64_t checkpoint) {
@@ -293,6 +302,10 @@ void task_core::on_applied(std::uint64_t checkpoint) {
   }
   if (freeze)
     parts_.state->applied(*freeze);
+  // No batch may come that would do it: the sources may wait for just this memory.
+  if (!blocked_)
+    parts_.state->end_batch();
+  report_memory();
 }
 
 result<std::optional<timestamp>> task_core::next_processing_time() {

@@ -11,6 +11,7 @@
 #include <weir/operators/chain.hpp>
 #include <weir/services/service_port.hpp>
 #include <weir/state/task_state.hpp>
+#include <weir/task/memory_gate.hpp>
 #include <weir/task/output_router.hpp>
 #include <weir/task/sink_targets.hpp>
 #include <weir/task/snapshot.hpp>
@@ -55,6 +56,7 @@ class task_core {
     std::vector<in_channel> inputs;
     std::unique_ptr<output_router> output;
     std::unique_ptr<task_state> state; ///< Null when the vertex is not keyed.
+    std::shared_ptr<memory_gate> gate; ///< Hears how much memory `state` takes; null: nobody does.
     std::unique_ptr<epoch_sink> sink;  ///< Of sink vertices.
     std::unique_ptr<chain> operators;
     chain_context context; ///< Completed here: state, output, sink.
@@ -137,6 +139,7 @@ class task_core {
   [[nodiscard]] outbox_sink* outbox() { return dynamic_cast<outbox_sink*>(parts_.sink.get()); }
   [[nodiscard]] std::string save() const;
   result<> make_service_call();
+  void report_memory();
 
   parts parts_;
   std::deque<input> inputs_; ///< Not a vector: frames cannot be copied when it grows.
@@ -155,6 +158,7 @@ class task_core {
   std::uint64_t restored_checkpoint_ = 0;
   std::map<std::uint64_t, std::uint64_t> freeze_of_; ///< Checkpoint -> freeze, until applied.
   std::uint64_t rows_in_ = 0;
+  std::size_t reported_memory_ = 0; ///< To the gate, last.
   std::deque<std::function<result<>(service_port&)>> service_calls_;
 };
 

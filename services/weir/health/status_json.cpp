@@ -116,10 +116,11 @@ json::array partitions_of(const job_status& s, const job_status* before, const r
                                {"next_offset", known(p.next_offset)},
                                {"lag", known(p.lag)},
                                {"watermark", time_or_null(p.watermark)},
-                               {"state", p.ended       ? "ended"
-                                         : p.waits_for ? "waiting"
-                                         : p.idle      ? "idle"
-                                                       : "reading"},
+                               {"state", p.ended              ? "ended"
+                                         : p.waits_for        ? "waiting"
+                                         : p.waits_for_memory ? "waiting for memory"
+                                         : p.idle             ? "idle"
+                                                              : "reading"},
                                {"waits_for", holder(p.waits_for)}});
   }
   return out;
