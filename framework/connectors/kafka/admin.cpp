@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <memory>
@@ -10,6 +11,9 @@ namespace {
 
 using options_ptr = std::unique_ptr<rd_kafka_AdminOptions_t, destroyer<rd_kafka_AdminOptions_destroy>>;
 
+constexpr std::chrono::milliseconds shortest_wait(1);
+constexpr std::chrono::milliseconds longest_wait(10'000); // Shorter than a client remembers its trouble.
+
 int millis(std::chrono::milliseconds t) { return static_cast<int>(t.count()); }
 
 /// One admin operation: options, a queue for the answer, and the wait for it.
@@ -21,7 +25,6 @@ class admin_call {
     rd_kafka_AdminOptions_set_request_timeout(options_.get(), timeout_, text, sizeof text);
   }
   [[nodiscard]] const rd_kafka_AdminOptions_t* options() const { return options_.get(); }
-  [[nodiscard]] rd_kafka_AdminOptions_t* mutable_options() const { return options_.get(); }
   [[nodiscard]] rd_kafka_queue_t* queue() const { return queue_.get(); }
   /// Null when nothing came in time (librdkafka answers by itself at the time-out: one second of slack).
   [[nodiscard]] event_ptr wait() const { return event_ptr(rd_kafka_queue_poll(queue_.get(), timeout_ + 1000)); }
@@ -186,55 +189,33 @@ result<std::int64_t> admin::offset_at(const std::string& topic, std::int32_t par
   return list->elems[0].offset >= 0 ? list->elems[0].offset : -1;
 }
 
-result<std::int64_t> admin::committed(const std::string& group, const std::string& topic, std::int32_t partition) const {
+// Not rd_kafka_ListConsumerGroupOffsets, though it asks for any group over any client: when the broker answers that it is not the
+// coordinator (one that moves, a cluster that comes up), every librdkafka up to 2.15 at least tells the client's own group to
+// look for its coordinator, a null pointer where the client has none (librdkafka's issue 5040), and keeps asking the broker it
+// remembers.
+result<std::int64_t> admin::committed(const std::string& topic, std::int32_t partition) const {
+  std::string what = "the committed offset for partition " + std::to_string(partition) + " of topic '" + topic + "'";
   auto deadline = std::chrono::steady_clock::now() + timeout;
   for (;;) {
-    WEIR_ASSIGN(auto offset, committed_once(group, topic, partition));
-    if (offset)
-      return *offset;
-    if (std::chrono::steady_clock::now() > deadline)
-      return over.unavailable("the committed offset of group '" + group + "' belongs to a transaction that does not end");
+    list_ptr list(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
+    auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    // Waits for a coordinator. That the group is refused is told to the client once instead, so it is looked at in between.
+    auto err = rd_kafka_committed(over.get(), list.get(), millis(std::clamp(rest, shortest_wait, longest_wait)));
+    if (!err)
+      err = list->elems[0].err;
+    if (!err)
+      return list->elems[0].offset >= 0 ? list->elems[0].offset : -1;
+    if (err == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
+      return -1;
+    // Offsets of a transaction count once its end has reached the group's coordinator, shortly after the commit.
+    auto e = err == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT
+                 ? over.unavailable(what + " belongs to a transaction that does not end")
+                 : failed(err, what);
+    if (e.code != errc::unavailable || std::chrono::steady_clock::now() >= deadline)
+      return e;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
-}
-
-result<std::optional<std::int64_t>> admin::committed_once(const std::string& group, const std::string& topic,
-                                                          std::int32_t partition) const {
-  list_ptr list(rd_kafka_topic_partition_list_new(1));
-  rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
-  std::unique_ptr<rd_kafka_ListConsumerGroupOffsets_t, destroyer<rd_kafka_ListConsumerGroupOffsets_destroy>> request(
-      rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list.get()));
-  admin_call call(over.get(), RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout);
-  // Offsets of a transaction count once its end has reached the group's coordinator, shortly after the commit: wait.
-  error_ptr ignored(rd_kafka_AdminOptions_set_require_stable_offsets(call.mutable_options(), 1));
-  auto* asked = request.get();
-  rd_kafka_ListConsumerGroupOffsets(over.get(), &asked, 1, call.options(), call.queue());
-  auto event = call.wait();
-  std::string what = "the committed offset of group '" + group + "'";
-  if (!event)
-    return over.unavailable(what + " was not told in time");
-  if (auto err = rd_kafka_event_error(event.get()))
-    return failed(err, what);
-  std::size_t n = 0;
-  const auto** groups =
-      rd_kafka_ListConsumerGroupOffsets_result_groups(rd_kafka_event_ListConsumerGroupOffsets_result(event.get()), &n);
-  for (std::size_t i = 0; i < n; ++i) {
-    if (const auto* e = rd_kafka_group_result_error(groups[i])) {
-      if (rd_kafka_error_code(e) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND)
-        return std::optional<std::int64_t>(-1);
-      return failed(rd_kafka_error_code(e), what);
-    }
-    const auto* parts = rd_kafka_group_result_partitions(groups[i]);
-    for (int k = 0; k < parts->cnt; ++k) {
-      if (parts->elems[k].err == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT)
-        return std::optional<std::int64_t>();
-      if (parts->elems[k].err)
-        return failed(parts->elems[k].err, what);
-      if (parts->elems[k].offset >= 0)
-        return std::optional<std::int64_t>(parts->elems[k].offset);
-    }
-  }
-  return std::optional<std::int64_t>(-1);
 }
 
 } // namespace weir::kafka

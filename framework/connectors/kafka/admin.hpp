@@ -30,13 +30,11 @@ struct admin {
   [[nodiscard]] result<range> offsets(const std::string& topic, std::int32_t partition) const;
   /// First offset whose time stamp is at or after `ms`, or -1.
   [[nodiscard]] result<std::int64_t> offset_at(const std::string& topic, std::int32_t partition, std::int64_t ms) const;
-  /// The group's committed offset, or -1.
-  [[nodiscard]] result<std::int64_t> committed(const std::string& group, const std::string& topic, std::int32_t partition) const;
+  /// The offset committed by the client's group (its group.id), or -1. Waits for the group's coordinator, and for the end of a
+  /// transaction with its offsets.
+  [[nodiscard]] result<std::int64_t> committed(const std::string& topic, std::int32_t partition) const;
 
  private:
-  /// None: a transaction with offsets of the group is being ended; ask again.
-  [[nodiscard]] result<std::optional<std::int64_t>> committed_once(const std::string& group, const std::string& topic,
-                                                                   std::int32_t partition) const;
   [[nodiscard]] result<> create(const std::string& topic, int partitions, int replication,
                                 const std::map<std::string, std::string>& config) const;
   [[nodiscard]] result<std::int32_t> partitions_of(const std::string& topic, bool with_leaders) const;

@@ -41,8 +41,11 @@ result<std::int64_t> kafka_source::resolve(const std::string& topic, std::int32_
     return offset >= 0 ? offset : range.high;
   }
   if (std::holds_alternative<start_group>(from)) {
-    WEIR_ASSIGN(auto offset, ask().committed(group_, topic, partition));
-    return offset >= 0 ? offset : range.low;
+    WEIR_ASSIGN(auto asker, of_group());
+    auto offset = admin{*asker, config_.request_timeout}.committed(topic, partition);
+    if (!offset)
+      return offset.err().in("group '" + group_ + "'");
+    return *offset >= 0 ? *offset : range.low;
   }
   if (const auto* offsets = std::get_if<start_offsets>(&from)) {
     auto it = offsets->by_partition.find(partition);
@@ -50,6 +53,20 @@ result<std::int64_t> kafka_source::resolve(const std::string& topic, std::int32_
       return it->second;
   }
   return range.low;
+}
+
+result<std::shared_ptr<client>> kafka_source::of_group() {
+  if (consumer_)
+    return consumer_;
+  if (!of_group_) {
+    WEIR_ASSIGN(auto conf, make_conf(config_, {},
+                                     {{"group.id", group_},
+                                      {"isolation.level", "read_committed"},
+                                      {"enable.auto.commit", "false"},
+                                      {"enable.auto.offset.store", "false"}}));
+    WEIR_ASSIGN(of_group_, client::open(RD_KAFKA_CONSUMER, std::move(conf), config_.name, log_));
+  }
+  return of_group_;
 }
 
 result<std::int64_t> kafka_source::end_offset(const std::string& topic, std::int32_t partition) {
@@ -133,10 +150,14 @@ result<> kafka_source::start() {
                              f->call_wake();
                        }});
   auto err = feeds_.empty() ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_assign(consumer->get(), list.get());
-  if (err)
+  if (err) {
+    // Else a running hook could be the last to hold a feed, and destroy the consumer from the consumer's own thread.
+    consumer->set_hooks({});
     return make_error(err, "connection '" + config_.name + "': the partitions could not be assigned");
+  }
   consumer_ = std::move(consumer);
   control_.reset();
+  of_group_.reset();
   return success();
 }
 

@@ -26,6 +26,8 @@ class kafka_source final : public source_connection {
 
  private:
   [[nodiscard]] admin ask() const { return {consumer_ ? *consumer_ : *control_, config_.request_timeout}; }
+  /// Who may ask for the group's offsets: only a client that has the group. Before `start` one is made for that.
+  result<std::shared_ptr<client>> of_group();
   [[nodiscard]] result<conf_ptr> consumer_conf() const;
   /// How memory is divided over the partitions.
   struct shares {
@@ -42,6 +44,7 @@ class kafka_source final : public source_connection {
   logger log_;
   std::vector<std::shared_ptr<feed>> feeds_;
   std::shared_ptr<client> control_;
+  std::shared_ptr<client> of_group_;
   std::shared_ptr<client> consumer_;
 };
 
