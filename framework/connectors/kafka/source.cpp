@@ -96,7 +96,7 @@ kafka_source::shares kafka_source::divide() const {
   s.kbytes = std::max<std::size_t>(each / 2 / kib, 1);
   s.records = std::clamp<std::size_t>(each / 512, 64, 100'000);
   s.fetch = std::clamp<std::size_t>(each / 2, 16 * kib, 1024 * kib);
-  s.total = std::clamp<std::size_t>(queue_bytes_ / 2, 1024 * kib, 50 * 1024 * kib);
+  s.total = std::clamp<std::size_t>(queue_bytes_ / 2, 1024 * kib, 50 * (1024 * kib));
   return s;
 }
 
