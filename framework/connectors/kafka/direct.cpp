@@ -22,13 +22,22 @@ result<std::unique_ptr<direct_producer>> kafka_direct::open(const kafka_config& 
                       {"queue.buffering.max.messages", std::to_string(o.queue_records * 2)}};
   WEIR_ASSIGN(auto conf, make_conf(config, {}, fixed));
   auto records = std::make_shared<accumulator>(o, config.name, std::move(wake));
-  WEIR_ASSIGN(auto producer, client::open(RD_KAFKA_PRODUCER, std::move(conf), config.name, log,
-                                          {.delivered = [records](rd_kafka_event_t* e) { records->take(e); }, .trouble = {}}));
-  records->attach(producer->get());
-  return std::unique_ptr<direct_producer>(new kafka_direct(std::move(producer), std::move(records)));
+  return std::unique_ptr<direct_producer>(new kafka_direct(std::move(conf), config.name, std::move(records), log));
 }
 
-kafka_direct::~kafka_direct() { producer_->set_hooks({}); }
+kafka_direct::~kafka_direct() {
+  if (producer_)
+    producer_->set_hooks({});
+}
+
+result<> kafka_direct::make_producer() {
+  if (!conf_)
+    return {errc::invalid_config, "connection '" + connection_ + "': the producer could not be made"};
+  WEIR_ASSIGN(producer_, client::open(RD_KAFKA_PRODUCER, std::move(conf_), connection_, log_,
+                                      {.delivered = [r = records_](rd_kafka_event_t* e) { r->take(e); }, .trouble = {}}));
+  records_->attach(producer_->get());
+  return success();
+}
 
 rd_kafka_topic_t* kafka_direct::handle_of(std::string_view topic) {
   auto it = handles_.find(topic);
@@ -40,6 +49,8 @@ rd_kafka_topic_t* kafka_direct::handle_of(std::string_view topic) {
 }
 
 result<bool> kafka_direct::send(const output_record& r) {
+  if (!producer_)
+    WEIR_TRY(make_producer());
   auto* topic = handle_of(r.topic);
   if (!topic)
     return {errc::invalid_argument, "'" + std::string(r.topic) + "' cannot be the name of a topic"};

@@ -11,7 +11,8 @@
 namespace weir::kafka {
 
 /// The at-least-once road: an idempotent producer whose acknowledgements are counted on librdkafka's background thread.
-/// A failed record is reported by every later call: what was sent since the last barrier must be sent again.
+/// A failed record is reported by every later call: what was sent since the last barrier must be sent again. The client is made
+/// for the first record: many a producer never gets one (dead letters, commands, notices), and each costs threads and wake-ups.
 class kafka_direct final : public direct_producer {
  public:
   /// Errors: invalid_config.
@@ -25,11 +26,15 @@ class kafka_direct final : public direct_producer {
   result<bool> flushed_through(std::uint64_t mark) override { return records_->acknowledged(mark); }
 
  private:
-  kafka_direct(std::shared_ptr<client> producer, std::shared_ptr<accumulator> records)
-      : producer_(std::move(producer)), records_(std::move(records)) {}
+  kafka_direct(conf_ptr conf, std::string connection, std::shared_ptr<accumulator> records, logger log)
+      : conf_(std::move(conf)), connection_(std::move(connection)), log_(std::move(log)), records_(std::move(records)) {}
+  [[nodiscard]] result<> make_producer();
   [[nodiscard]] rd_kafka_topic_t* handle_of(std::string_view topic);
 
-  std::shared_ptr<client> producer_;
+  conf_ptr conf_; ///< Of the producer until it is made.
+  const std::string connection_;
+  logger log_;
+  std::shared_ptr<client> producer_;                      ///< Null before the first record.
   std::map<std::string, topic_ptr, std::less<>> handles_; // Destroyed before the producer they belong to.
   std::shared_ptr<accumulator> records_;
   std::uint64_t generation_ = 1; ///< Of what is sent now: partitions acknowledge in no common order, so marks count by it.
