@@ -4,6 +4,7 @@
 #include <thread>
 #include <weir/connectors/kafka/client.hpp>
 #include <weir/connectors/kafka/errors.hpp>
+#include <weir/connectors/kafka/main_thread.hpp>
 
 namespace weir::kafka {
 namespace {
@@ -37,6 +38,7 @@ result<std::shared_ptr<client>> client::open(rd_kafka_type_t type, conf_ptr conf
   s->connection = connection;
   s->log = log;
   s->hook = std::move(h);
+  spare_main_thread(conf.get());
   rd_kafka_conf_set_opaque(conf.get(), s.get());
   rd_kafka_conf_set_log_cb(conf.get(), &client::on_log);
   rd_kafka_conf_set_error_cb(conf.get(), &client::on_error);
