@@ -23,30 +23,13 @@ bool is_terminal(errc code) {
   }
 }
 
-} // namespace
-
-attempt_end failed_attempt(error e) {
-  attempt_end end;
-  end.cause = std::move(e);
-  return end;
-}
-
-attempt_end guarded_attempt(const std::function<attempt_end()>& f) {
-  try {
-    return f();
-  } catch (const std::exception& e) {
-    return failed_attempt({errc::user_code_failed, std::string("an exception ended the attempt: ") + e.what()});
-  } catch (...) {
-    return failed_attempt({errc::user_code_failed, "an exception of an unknown type ended the attempt"});
-  }
-}
-
-attempt_end keep_running(const restart_settings& policy, job_shared& shared, const logger& log, const std::string& from,
-                         const std::function<attempt_end()>& attempt) {
+/// Attempts, until there is to be no other.
+attempt_end keep_running(const restart_settings& policy, job_shared& shared, const logger& log, const supervised_life& life,
+                         job_store& store) {
   unsigned failures = 0;
   auto backoff = policy.initial_backoff;
   for (;;) {
-    auto end = guarded_attempt(attempt);
+    auto end = guarded_attempt([&] { return life.attempt(store); });
     if (end.partitions_grew) {
       failures = 0;
       continue;
@@ -71,10 +54,10 @@ attempt_end keep_running(const restart_settings& policy, job_shared& shared, con
       log.error("the job failed too often in a row; it is parked", {{"failures", failures}, {"cause", end.cause->message}});
       return end;
     }
-    log.warning("the job failed and restarts from " + from, {{"failure", failures},
-                                                             {"of", policy.max_attempts},
-                                                             {"backoff_ms", backoff.count() / 1000},
-                                                             {"cause", end.cause->message}});
+    log.warning("the job failed and restarts from " + life.from, {{"failure", failures},
+                                                                  {"of", policy.max_attempts},
+                                                                  {"backoff_ms", backoff.count() / 1000},
+                                                                  {"cause", end.cause->message}});
     shared.set_phase(job_phase::waiting, "restarting after: " + end.cause->message);
     shared.restarts.fetch_add(1);
     if (shared.wait_for_stop(backoff)) {
@@ -84,6 +67,53 @@ attempt_end keep_running(const restart_settings& policy, job_shared& shared, con
     }
     backoff = std::min(backoff * 2, policy.max_backoff);
   }
+}
+
+attempt_end live(const supervisor_options& options, const logger& log, const supervised_life& life) {
+  const auto& spec = *options.spec;
+  job_store_options o;
+  o.directory = spec.store_directory + "/" + spec.plan.job;
+  o.job = spec.plan.job;
+  o.map_size = life.first_map;
+  o.max_size = spec.store_max_bytes;
+  o.retained = spec.checkpoint.retained;
+  // Deltas that are not in the base take two to three times as much memory as on disk.
+  o.apply_bytes = std::clamp(spec.memory_limit / 16, std::size_t{1} << 20, o.apply_bytes);
+  auto store = open_job_store(o);
+  if (!store)
+    return failed_attempt(store.err());
+  auto end = keep_running(spec.restart, *options.shared, log, life, **store);
+  return end.phase == job_phase::failed || !life.settle ? end : life.settle(**store, std::move(end));
+}
+
+} // namespace
+
+attempt_end failed_attempt(error e) {
+  attempt_end end;
+  end.cause = std::move(e);
+  return end;
+}
+
+attempt_end guarded_attempt(const std::function<attempt_end()>& f) {
+  try {
+    return f();
+  } catch (const std::exception& e) {
+    return failed_attempt({errc::user_code_failed, std::string("an exception ended the attempt: ") + e.what()});
+  } catch (...) {
+    return failed_attempt({errc::user_code_failed, "an exception of an unknown type ended the attempt"});
+  }
+}
+
+void supervise(const supervisor_options& options, const logger& log, const supervised_life& life) {
+  auto end = guarded_attempt([&] { return live(options, log, life); });
+  options.shared->set_phase(end.phase, end.cause ? end.cause->message : std::string());
+  job_end out;
+  out.job = options.spec->plan.job;
+  out.phase = end.phase;
+  out.cause = std::move(end.cause);
+  out.output_unpublished = end.unpublished != 0;
+  out.unpublished_checkpoint = end.unpublished;
+  options.ended(std::move(out));
 }
 
 } // namespace weir

@@ -2,7 +2,8 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include "actors/job_shared.hpp"
+#include <weir/storage/job_store.hpp>
+#include "actors/supervisor.hpp"
 
 namespace weir {
 
@@ -21,10 +22,18 @@ struct attempt_end {
 /// What `f` returns; an exception becomes the cause of a failed attempt: none leaves a service, the others of the process go on.
 [[nodiscard]] attempt_end guarded_attempt(const std::function<attempt_end()>& f);
 
-/// Makes attempts until one ends otherwise than by a failure that a restart may mend: with exponential back-off, until a stop is
-/// requested, or until too many failed in a row. Keeps phase, cause and restarts in `shared`. `from` says in the log what a
-/// restart goes on from. Blocks; the supervisor's thread.
-[[nodiscard]] attempt_end keep_running(const restart_settings& policy, job_shared& shared, const logger& log,
-                                       const std::string& from, const std::function<attempt_end()>& attempt);
+/// What is particular to a kind of job that is kept running.
+struct supervised_life {
+  std::size_t first_map = 0; ///< Address space of the store at first; it grows when the file does.
+  std::string from;          ///< For the log: what a restart goes on from.
+  std::function<attempt_end(job_store&)> attempt;
+  /// What the last attempt left; called unless the job failed. Null: nothing to see to.
+  std::function<attempt_end(job_store&, attempt_end)> settle{};
+};
+
+/// The life of a job: opens its store and makes attempts until one ends otherwise than by a failure that a restart may mend, with
+/// exponential back-off, until a stop is requested, or until too many failed in a row. Keeps phase, cause and restarts in
+/// `options.shared`, and tells `options.ended` last. Blocks; the supervisor's thread.
+void supervise(const supervisor_options& options, const logger& log, const supervised_life& life);
 
 } // namespace weir

@@ -15,35 +15,12 @@ class supervisor {
       : self_(self), options_(std::move(options)), spec_(*options_.spec), log_(spec_.plan.job, "-", -1) {}
 
   void run() {
-    auto end = guarded_attempt([this] { return live(); });
-    job_end out;
-    out.job = spec_.plan.job;
-    out.phase = end.phase;
-    out.cause = end.cause;
-    out.output_unpublished = end.unpublished != 0;
-    out.unpublished_checkpoint = end.unpublished;
-    options_.shared->set_phase(end.phase, end.cause ? end.cause->message : std::string());
-    options_.ended(std::move(out));
+    supervise(options_, log_,
+              {first_map, "the last complete checkpoint", [this](job_store& store) { return attempt(store); },
+               [this](job_store& store, attempt_end end) { return settled(store, std::move(end)); }});
   }
 
  private:
-  attempt_end live() {
-    job_store_options o;
-    o.directory = spec_.store_directory + "/" + spec_.plan.job;
-    o.job = spec_.plan.job;
-    o.map_size = first_map;
-    o.max_size = spec_.store_max_bytes;
-    o.retained = spec_.checkpoint.retained;
-    // Deltas that are not in the base take two to three times as much memory as on disk.
-    o.apply_bytes = std::clamp(spec_.memory_limit / 16, std::size_t{1} << 20, o.apply_bytes);
-    auto store = open_job_store(o);
-    if (!store)
-      return failed_attempt(store.err());
-    auto end =
-        keep_running(spec_.restart, *options_.shared, log_, "the last complete checkpoint", [&] { return attempt(**store); });
-    return end.phase == job_phase::failed ? end : settled(**store, std::move(end));
-  }
-
   /// Of a job that stopped or ended: writes the published mark, which would go with the next write, and looks what is left.
   attempt_end settled(job_store& store, attempt_end end) {
     if (auto last = store.apply_slice(); !last)
@@ -152,23 +129,21 @@ class supervisor {
               return;
             end.cause = error{errc::internal, "an actor of the job ended by itself: " + self_->system().render(m.reason)};
           },
-          caf::after(std::chrono::milliseconds(200)) >>
-              [&] {
-                if (gave_up(final_checkpoint)) {
-                  end.unpublished = final_checkpoint;
-                  done = final_checkpoint != 0;
-                  if (!done)
-                    end.cause =
-                        error{errc::cancelled, "no last checkpoint within the shutdown time-out; the last complete one counts"};
-                }
-                if (!draining && system_clock().monotonic() >= next_look) {
-                  next_look = system_clock().monotonic() + partition_interval;
-                  if (partitions_grew(connections)) {
-                    end.partitions_grew = true;
-                    drain();
-                  }
-                }
-              });
+          caf::after(pause(draining, next_look)) >> [] {});
+      if (done || end.cause)
+        continue;
+      if (gave_up()) {
+        end.unpublished = final_checkpoint;
+        done = final_checkpoint != 0;
+        if (!done)
+          end.cause = error{errc::cancelled, "no last checkpoint within the shutdown time-out; the last complete one counts"};
+      } else if (!draining && system_clock().monotonic() >= next_look) {
+        next_look = system_clock().monotonic() + partition_interval;
+        if (partitions_grew(connections)) {
+          end.partitions_grew = true;
+          drain();
+        }
+      }
     }
     if (end.cause)
       return end;
@@ -179,7 +154,14 @@ class supervisor {
     return end;
   }
 
-  bool gave_up(std::uint64_t) const {
+  /// How long there is nothing to see to unless a message comes, as one does when a stop is requested.
+  duration pause(bool draining, duration next_look) const {
+    if (draining || options_.shared->stop_requested())
+      return glance;
+    return std::max(next_look - system_clock().monotonic(), duration{0});
+  }
+
+  bool gave_up() const {
     auto at = options_.shared->stop_requested_at();
     return at && system_clock().monotonic() - *at > spec_.shutdown_timeout;
   }
@@ -220,6 +202,7 @@ class supervisor {
   }
 
   static constexpr duration partition_interval = std::chrono::seconds(30);
+  static constexpr duration glance = std::chrono::milliseconds(200); ///< Between looks whether a stop takes too long.
   caf::blocking_actor* self_;
   supervisor_options options_;
   const job_spec& spec_;

@@ -34,27 +34,11 @@ class supervisor_of_actor {
 
   void run() {
     shared_.hosts_actor = true;
-    auto end = guarded_attempt([this] { return live(); });
-    shared_.set_phase(end.phase, end.cause ? end.cause->message : std::string());
-    job_end out;
-    out.job = spec_.plan.job;
-    out.phase = end.phase;
-    out.cause = end.cause;
-    options_.ended(std::move(out));
+    supervise(options_, log_,
+              {first_map, "the lowest event that is not done", [this](job_store& store) { return attempt(store); }});
   }
 
  private:
-  attempt_end live() {
-    job_store_options o;
-    o.directory = spec_.store_directory + "/" + spec_.plan.job;
-    o.job = spec_.plan.job;
-    o.map_size = first_map;
-    auto store = open_job_store(o);
-    if (!store)
-      return failed_attempt(store.err());
-    return keep_running(spec_.restart, shared_, log_, "the lowest event that is not done", [&] { return attempt(**store); });
-  }
-
   attempt_end attempt(job_store& store) {
     shared_.end_attempt(false);
     attempt_connections connections;
@@ -203,7 +187,7 @@ class supervisor_of_actor {
       self_->receive([&](const msg::drain&) { drain(); }, [&](const msg::host_drained&) { drained = true; },
                      [&](const msg::failed& m) { end.cause = thrown().value_or(m.cause); },
                      [&](const caf::down_msg& m) { on_down(m, end.cause); },
-                     caf::after(std::min(glance, spec_.checkpoint.interval)) >> [] {});
+                     caf::after(pause(draining, std::min(next_look, next_commit))) >> [] {});
       auto now = system_clock().monotonic();
       if (now >= next_commit) {
         next_commit = now + spec_.checkpoint.interval;
@@ -243,6 +227,12 @@ class supervisor_of_actor {
       life_.actor_down = true;
       cause = thrown().value_or(error{errc::user_code_failed, "the actor ended by itself: " + self_->system().render(m.reason)});
     } // Else that of an earlier life, which may come late.
+  }
+
+  /// How long there is nothing to see to unless a message comes, as one does when a stop is requested.
+  duration pause(bool draining, duration next) const {
+    auto rest = std::max(next - system_clock().monotonic(), duration{0});
+    return draining || shared_.stop_requested() ? std::min(glance, spec_.checkpoint.interval) : rest;
   }
 
   /// Tells the consumer groups what is done. An offset that is not told is repeated by the next start: nothing is lost.
