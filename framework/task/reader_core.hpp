@@ -57,7 +57,6 @@ class reader_core : private record_consumer {
   void on_barrier(const barrier_frame& b) { barriers_.push_back(b); }
   void add_credit(std::uint32_t channel, std::size_t bytes) { parts_.output->add_credit(channel, bytes); }
 
-  /// Monotonic time at which `step` should be called although nothing woke the reader; for idleness.
   /// When a step is to be made without being asked, on the monotonic clock: to see whether the partition is idle, or for a
   /// record that waits for its next try.
   [[nodiscard]] std::optional<duration> next_look() const;
@@ -66,7 +65,7 @@ class reader_core : private record_consumer {
   [[nodiscard]] std::int64_t next_offset() const { return position_.next_offset; }
   [[nodiscard]] reader_phase phase() const { return phase_; }
   [[nodiscard]] bool idle() const { return idleness_.idle(); }
-  /// Not read while it is too far ahead of the others of its alignment group.
+  /// When last looked at it was too far ahead of the others of its alignment group to be read.
   [[nodiscard]] bool waits_for_others() const { return waiting_; }
   /// Not read while the job's keyed state takes too much memory.
   [[nodiscard]] bool waits_for_memory() const { return phase_ == reader_phase::reading && parts_.gate && parts_.gate->closed(); }
