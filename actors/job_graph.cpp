@@ -145,13 +145,18 @@ void job_graph::spawn_control(const recovered_job& job, attempt_connections& con
   p.incarnation = store_.incarnation();
   p.store = actors.store;
   p.supervisor = supervisor_;
+  auto began = std::make_shared<msg::source_positions>();
   for (auto& v : spec_.plan.vertices) {
     if (v.kind != vertex_kind::source)
       continue;
     auto& to = p.topics[{v.source.topic.connection, v.source.topic.topic}];
     to.connection = connections.sources.at(v.name).get();
     to.readers.push_back(v.name);
+    for (const auto& [partition, begin] : job.readers.at(v.name))
+      (*began)[v.name][partition] = begin.position.next_offset;
   }
+  p.positions = std::move(began);
+  p.commit_again = spec_.commit_again;
   p.log = log_;
   actors.publisher = system_.spawn<caf::detached>(publisher_actor, p);
 }

@@ -1,4 +1,6 @@
 #include "actors/publisher_actor.hpp"
+#include <algorithm>
+#include <weir/core/clock.hpp>
 #include <weir/core/fail_point.hpp>
 #include <weir/graph/source_consumers.hpp>
 
@@ -15,20 +17,29 @@ void fail(self_pointer self, const error& e) {
   self->send(self->state.options.supervisor, msg::failed{"publisher", e});
 }
 
+/// Between looks whether offsets that stand still are to be told again.
+constexpr duration look_interval = std::chrono::hours(1);
+
 /// Offsets for people and lag monitors; nothing depends on them, so a failure is only said.
 void show_positions(self_pointer self) {
   auto& s = self->state;
-  if (!s.positions)
+  if (!s.reached)
     return;
   for (auto& [at, topic] : s.options.topics) {
-    auto next = lowest_offsets(*s.positions, topic.readers);
-    if (s.shown[at] == next)
+    auto& group = s.shown.try_emplace(at, s.options.commit_again).first->second;
+    auto now = system_clock().monotonic();
+    auto due = group.due(lowest_offsets(*s.reached, topic.readers), now);
+    if (due.empty())
       continue;
-    if (auto r = topic.connection->commit_offsets(at.second, next); !r)
+    if (auto r = topic.connection->commit_offsets(at.second, due); !r)
       s.options.log.debug("cannot show offsets to the consumer group", {{"topic", at.second}, {"cause", r.err().message}});
     else
-      s.shown[at] = next;
+      group.told(due, now);
   }
+}
+
+void look_later(self_pointer self) {
+  self->delayed_send(self, std::min(look_interval, self->state.options.commit_again), msg::wake{});
 }
 
 /// Waits: nothing may be published before the store has it. The store never waits for us.
@@ -64,6 +75,7 @@ result<> publish(self_pointer self) {
   shared.published_bytes.fetch_add(s.gathered_bytes, std::memory_order_relaxed);
   s.gathered.clear();
   s.gathered_bytes = 0;
+  s.reached = s.positions;
   show_positions(self);
   return success();
 }
@@ -90,6 +102,8 @@ void go_on(self_pointer self) {
 
 caf::behavior publisher_actor(self_pointer self, publisher_options options) {
   self->state.options = std::move(options);
+  self->state.reached = self->state.options.positions;
+  look_later(self);
   if (auto& p = self->state.options.publisher)
     p->keep_fates_with([self](std::string encoded) { return keep_fates(self, std::move(encoded)); });
   return {
@@ -108,6 +122,13 @@ caf::behavior publisher_actor(self_pointer self, publisher_options options) {
           s.gathered_bytes += c.size();
         s.gathered.push_back(*m.what);
         go_on(self);
+      },
+      [self](const msg::wake&) {
+        // An idle job publishes nothing, and its group must be told all the same.
+        if (self->state.failed)
+          return;
+        show_positions(self);
+        look_later(self);
       },
   };
 }

@@ -2,6 +2,7 @@
 #include <deque>
 #include <map>
 #include <weir/task/epoch_publisher.hpp>
+#include <weir/task/told_offsets.hpp>
 #include "actors/job_shared.hpp"
 #include "actors/messages.hpp"
 
@@ -19,6 +20,8 @@ struct publisher_options {
     std::vector<std::string> readers;
   };
   std::map<std::pair<std::string, std::string>, read_topic> topics; ///< By connection and topic.
+  std::shared_ptr<const msg::source_positions> positions;           ///< Where the sources begin.
+  duration commit_again{0};                                         ///< As in job_spec.
   std::shared_ptr<job_shared> shared;
   logger log;
 };
@@ -32,8 +35,9 @@ struct publisher_state {
   std::size_t gathered_bytes = 0;
   bool reading = false; ///< An outbox is asked for.
   bool failed = false;
-  std::shared_ptr<const msg::source_positions> positions;
-  std::map<std::pair<std::string, std::string>, std::map<std::int32_t, std::int64_t>> shown; ///< Like `topics`.
+  std::shared_ptr<const msg::source_positions> positions;            ///< Of the newest of `gathered`, or of what is asked for.
+  std::shared_ptr<const msg::source_positions> reached;              ///< Published up to here; null: not known.
+  std::map<std::pair<std::string, std::string>, told_offsets> shown; ///< Like `topics`.
   static inline const char* name = "weir.publisher";
 };
 caf::behavior publisher_actor(caf::stateful_actor<publisher_state>* self, publisher_options options);

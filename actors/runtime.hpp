@@ -43,6 +43,8 @@ struct job_spec {
   std::size_t outbox_limit = std::size_t{1} << 30;
   std::size_t store_max_bytes = 0;
   duration shutdown_timeout = std::chrono::seconds(30);
+  /// A consumer group is told its offsets again after so long, though they stand still: a broker forgets them after days.
+  duration commit_again = std::chrono::hours(12);
   bool encode_channels = false;        ///< The test transport: encodes and decodes every frame.
   bool until_end = false;              ///< Stop at the last stable offsets of the first bounded start.
   bool continue_ended = false;         ///< `--continue`: go on after an ended bounded run.

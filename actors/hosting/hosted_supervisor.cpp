@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <weir/caf.hpp>
 #include <weir/core/fail_point.hpp>
+#include <weir/task/told_offsets.hpp>
 #include "actors/hosting/host_actor.hpp"
 #include "actors/restart_loop.hpp"
 
@@ -18,7 +19,8 @@ struct hosted_life {
   caf::actor host, actor;
   std::shared_ptr<const detail::hosted_port> port;
   std::shared_ptr<open_partitions> open = std::make_shared<open_partitions>();
-  std::map<std::pair<std::size_t, std::int32_t>, std::int64_t> committed; ///< By source and partition.
+  std::map<std::size_t, told_offsets> committed; ///< By source.
+  bool reads = false;                            ///< Its sources are started.
   bool host_down = false, actor_down = false;
 };
 
@@ -58,7 +60,8 @@ class supervisor_of_actor {
     if (!stop_actors())
       return hung(end);
     // What was answered until now is done, however the attempt ended.
-    commit(connections);
+    if (life_.reads)
+      commit(connections);
     end.made_progress = made_progress();
     shared_.set_unanswered("");
     life_ = hosted_life{};
@@ -99,7 +102,9 @@ class supervisor_of_actor {
     WEIR_TRY(open_inputs(found, connections, wake, *p));
     p->meter = shared_.meter(hosted_.subscriptions.size(), 0);
     caf::anon_send(life_.host, msg::install_host{std::move(p)});
-    return connections.start_sources();
+    WEIR_TRY(connections.start_sources());
+    life_.reads = true;
+    return success();
   }
 
   void spawn_actor(std::uint64_t token) {
@@ -137,6 +142,7 @@ class supervisor_of_actor {
                        host_core::parts& p) {
     for (std::size_t s = 0; s < hosted_.subscriptions.size(); ++s) {
       const auto& v = spec_.plan.vertices[s];
+      auto& group = life_.committed.emplace(s, spec_.commit_again).first->second;
       for (const auto& [partition, begin] : found.readers.at(v.name)) {
         if (p.partitions.size() >= most_partitions)
           return {errc::invalid_config, "the topics have more than " + std::to_string(most_partitions) + " partitions"};
@@ -145,7 +151,7 @@ class supervisor_of_actor {
         open.source = s;
         open.partition = partition;
         open.lowest_not_done = next;
-        life_.committed[{s, partition}] = next;
+        group.stands(partition, next, system_clock().monotonic());
         host_core::partition_parts to;
         to.source = s;
         to.partition = partition;
@@ -236,19 +242,20 @@ class supervisor_of_actor {
   }
 
   /// Tells the consumer groups what is done. An offset that is not told is repeated by the next start: nothing is lost.
-  bool commit(attempt_connections& connections) {
-    std::map<std::size_t, std::map<std::int32_t, std::int64_t>> due;
-    for (const auto& p : *life_.open) {
-      auto lowest = p.lowest_not_done.load(std::memory_order_acquire);
-      auto known = life_.committed.find({p.source, p.partition});
-      if (known->second < lowest)
-        due[p.source][p.partition] = lowest;
-    }
+  bool commit(attempt_connections& connections, bool last = false) {
+    std::map<std::size_t, told_offsets::offsets> next;
+    for (const auto& p : *life_.open)
+      next[p.source][p.partition] = p.lowest_not_done.load(std::memory_order_acquire);
     auto all = true;
-    for (const auto& [source, offsets] : due) {
+    for (const auto& [source, offsets] : next) {
+      auto& group = life_.committed.at(source);
+      auto now = system_clock().monotonic();
+      auto due = last ? group.untold(offsets) : group.due(offsets, now);
+      if (due.empty())
+        continue;
       const auto& v = spec_.plan.vertices[source];
       const auto& topic = v.source.topic;
-      if (auto r = connections.sources.at(v.name)->commit_offsets(topic.topic, offsets); !r) {
+      if (auto r = connections.sources.at(v.name)->commit_offsets(topic.topic, due); !r) {
         if (!std::exchange(commit_failed_, true))
           log_.warning("offsets are not committed; events are repeated by a restart",
                        {{"topic", topic.topic}, {"cause", r.err().message}});
@@ -256,9 +263,8 @@ class supervisor_of_actor {
         continue;
       }
       commit_failed_ = false;
-      progressed_ = true;
-      for (auto [partition, next] : offsets)
-        life_.committed[{source, partition}] = next;
+      progressed_ = progressed_ || group.is_new(due);
+      group.told(due, now);
       shared_.commits.fetch_add(1);
       shared_.committed_at_us = system_clock().now().us;
     }
@@ -267,7 +273,7 @@ class supervisor_of_actor {
 
   /// Behind the last event: again until it works or the shutdown time-out is over.
   void last_commit(attempt_connections& connections) {
-    while (!commit(connections) && !shared_.wait_or_give_up(glance, spec_.shutdown_timeout)) {
+    while (!commit(connections, true) && !shared_.wait_or_give_up(glance, spec_.shutdown_timeout)) {
     }
   }
 

@@ -145,6 +145,30 @@ TEST_CASE("a bounded run ends behind the events that were there", "[caf]") {
   CHECK(p->count() == 40);
 }
 
+TEST_CASE("a service without new events tells its group again where it stands, and so does each bounded run", "[caf]") {
+  world w;
+  w.topic("in");
+  w.put("in", 0, numbers(4));
+  auto p = std::make_shared<probe>();
+  auto spec = spec_of(w, service_of("plain", "in", p, answers));
+  spec.commit_again = 5ms;
+  {
+    running job({spec});
+    REQUIRE(soon([&] { return committed(w, "plain", "in") == 4; }));
+    auto before = job.status().commits->count;
+    CHECK(job.until([&](const job_status& s) { return s.commits->count >= before + 3; }));
+    CHECK(committed(w, "plain", "in") == 4);
+    check_phase(job.stop(), job_phase::stopped);
+  }
+  spec.commit_again = 24h;
+  spec.until_end = true;
+  running bounded({spec});
+  check_phase(bounded.end(), job_phase::ended);
+  CHECK(bounded.status().commits->count == 1);
+  CHECK(committed(w, "plain", "in") == 4);
+  CHECK(p->count() == 4);
+}
+
 TEST_CASE("an actor that waits for its input topic starts when it is there", "[caf]") {
   world w;
   auto p = std::make_shared<probe>();
