@@ -33,7 +33,7 @@ struct client::shared {
 };
 
 result<std::shared_ptr<client>> client::open(rd_kafka_type_t type, conf_ptr conf, const std::string& connection,
-                                             const logger& log, hooks h) {
+                                             const logger& log, hooks h, consumer_queue queue) {
   auto s = std::make_shared<shared>();
   s->connection = connection;
   s->log = log;
@@ -52,7 +52,8 @@ result<std::shared_ptr<client>> client::open(rd_kafka_type_t type, conf_ptr conf
   queue_ptr background(rd_kafka_queue_get_background(rk));
   queue_ptr main(rd_kafka_queue_get_main(rk));
   rd_kafka_queue_forward(main.get(), background.get());
-  if (queue_ptr consumer(type == RD_KAFKA_CONSUMER ? rd_kafka_queue_get_consumer(rk) : nullptr); consumer)
+  auto forwarded = type == RD_KAFKA_CONSUMER && queue == consumer_queue::served;
+  if (queue_ptr consumer(forwarded ? rd_kafka_queue_get_consumer(rk) : nullptr); consumer)
     rd_kafka_queue_forward(consumer.get(), background.get());
   return std::shared_ptr<client>(new client(rk, std::move(s)));
 }

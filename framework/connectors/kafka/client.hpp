@@ -21,9 +21,14 @@ class client {
     std::function<void()> trouble;
   };
 
+  /// Who takes what a consumer's own queue holds: messages, rebalances, and with them the group's limit between two polls.
+  enum class consumer_queue : std::uint8_t {
+    served, ///< librdkafka's background thread, as all else.
+    polled, ///< The caller, by rd_kafka_consumer_poll.
+  };
   /// Does not wait for a broker. Errors: invalid_config, with librdkafka's text.
   static result<std::shared_ptr<client>> open(rd_kafka_type_t type, conf_ptr conf, const std::string& connection,
-                                              const logger& log, hooks h = {});
+                                              const logger& log, hooks h = {}, consumer_queue queue = consumer_queue::served);
   /// Forgets the hooks, then destroys the client on a thread of its own and waits at most 5 s for it: librdkafka's
   /// destruction waits for its threads, and a hung one must not hang the process.
   ~client();
