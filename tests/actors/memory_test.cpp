@@ -69,7 +69,7 @@ TEST_CASE("a job that waits for memory stops when it is asked to, and goes on") 
   for (int i = 0; i < 3; ++i) {
     running job({s});
     REQUIRE(job.until([](const weir::job_status& now) {
-      return now.partitions.size() == 1 && (now.partitions[0].waits_for_memory || now.records_in == keys);
+      return now.partitions.size() == 1 && (now.partitions[0].waits_for_memory || now.partitions[0].next_offset == keys);
     }));
     check_phase(job.stop(), job_phase::stopped);
   }
