@@ -179,7 +179,8 @@ result<> recovery_steps::fence(attempt_connections& c) {
   if (fates && !fates->empty()) {
     WEIR_ASSIGN(decided, record_fates::decode(*fates));
   }
-  c.publisher->fates(std::move(decided), [this](std::string encoded) { return store_.set_fact(record_fates_fact, encoded); });
+  c.publisher->fates(std::move(decided),
+                     [this](const std::string& encoded) { return store_.set_fact(record_fates_fact, encoded); });
   shared_->set_phase(job_phase::recovering, "fencing earlier processes of this job");
   WEIR_TRY(c.publisher->fence());
   return hit(fail_point::recovery_fenced);

@@ -45,7 +45,7 @@ T must(result<T> r) {
   }
   return std::move(*r);
 }
-void must(result<> r) {
+void must(const result<>& r) {
   if (!r) {
     fmt::print(stderr, "{}\n", r.err().message);
     std::exit(1);
