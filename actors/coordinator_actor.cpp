@@ -118,10 +118,9 @@ void execute(self_pointer self, checkpoint_coordinator::actions actions) {
 /// while the sources wait for memory, though nothing is read.
 void hurry(self_pointer self) {
   auto& s = self->state;
-  if (s.failed || s.protocol->stopped() || !s.options.gate->closed()) {
-    s.hurrying = false;
+  s.hurrying = !s.failed && !s.protocol->stopped() && s.options.gate && s.options.gate->closed();
+  if (!s.hurrying)
     return;
-  }
   execute(self, s.protocol->request_now(now()));
   self->delayed_send(self, hurry_pause, msg::hurry_on{});
 }
@@ -136,6 +135,8 @@ caf::behavior coordinator_actor(self_pointer self, coordinator_options options) 
         s.audience = std::move(m);
         s.protocol = std::make_unique<checkpoint_coordinator>(s.options.timing, s.options.next, s.options.participants, now());
         schedule(self);
+        // What was restored may have closed the gate before there was anybody to hurry.
+        hurry(self);
       },
       [self](const msg::wake&) {
         auto& s = self->state;
@@ -167,10 +168,8 @@ caf::behavior coordinator_actor(self_pointer self, coordinator_options options) 
       },
       [self](const msg::hurry&) {
         auto& s = self->state;
-        if (s.hurrying || !s.protocol || s.failed)
-          return;
-        s.hurrying = true;
-        hurry(self);
+        if (s.protocol && !s.hurrying)
+          hurry(self);
       },
       [self](const msg::hurry_on&) { hurry(self); },
       [self](const msg::drain&) {

@@ -21,11 +21,12 @@ struct fixture {
   std::shared_ptr<weir::job_shared> shared = std::make_shared<weir::job_shared>();
   caf::actor coordinator;
 
-  explicit fixture(weir::duration timeout = 1h, unsigned tolerated = 1000) {
+  explicit fixture(weir::duration timeout = 1h, unsigned tolerated = 1000, weir::duration interval = 1ms,
+                   std::shared_ptr<weir::memory_gate> gate = nullptr) {
     if (!std::getenv("WEIR_TEST_LOG"))
       weir::configure_logging(weir::log_level::off, weir::log_format::text);
     weir::coordinator_options o;
-    o.timing.interval = 1ms;
+    o.timing.interval = interval;
     o.timing.timeout = timeout;
     o.timing.tolerated_failures = tolerated;
     o.participants = {reader_id, task_id};
@@ -33,6 +34,7 @@ struct fixture {
     o.supervisor = caf::actor_cast<caf::actor>(supervisor);
     o.store = caf::actor_cast<caf::actor>(store);
     o.incarnation = 4;
+    o.gate = std::move(gate);
     coordinator = system.spawn(weir::coordinator_actor, o);
     weir::checkpoint_audience audience;
     audience.readers = {caf::actor_cast<caf::actor>(reader)};
@@ -166,4 +168,34 @@ TEST_CASE("an attempt that the store had completed before the close counts as co
   CHECK(f.next<msg::complete>(f.publisher).checkpoint == 1);
   CHECK(f.shared->status().checkpoints_closed == 0);
   CHECK(f.silent(f.supervisor));
+}
+
+TEST_CASE("while the memory gate is closed checkpoints follow each other without the interval and without anything read") {
+  // Closed by what was restored, before the coordinator begins, or later by a task that says so.
+  auto before = GENERATE(true, false);
+  CAPTURE(before);
+  auto gate = std::make_shared<weir::memory_gate>(100, 50);
+  if (before)
+    gate->report(0, 200);
+  fixture f(1h, 1000, 1h, gate);
+  if (!before) {
+    CHECK(f.silent(f.reader));
+    gate->report(0, 200);
+    f.send(msg::hurry{});
+  }
+  for (std::uint64_t k = 1; k <= 3; ++k) {
+    CHECK(f.next<msg::barrier>(f.reader).checkpoint == k);
+    f.acknowledge(k, false, false);
+    f.complete(k);
+  }
+  CHECK(f.next<msg::barrier>(f.reader).checkpoint == 4);
+  gate->report(200, 0);
+  f.acknowledge(4, false, false);
+  f.complete(4);
+  // One more may have been asked for while the gate was closed.
+  if (!f.silent(f.reader)) {
+    f.acknowledge(5, false, false);
+    f.complete(5);
+  }
+  CHECK(f.silent(f.reader));
 }
