@@ -212,6 +212,8 @@ void task_table::evict() {
 }
 
 void task_table::sweep(state_table& t) {
+  // More than all of them twice would be for nothing, though as many entries have come in since the last sweep.
+  t.looks = std::min(t.looks, 2 * t.all.size());
   for (; t.looks > 0 && !t.all.empty() && memory_ > options_.memory_limit; --t.looks) {
     if (t.hand >= t.all.size())
       t.hand = 0;
