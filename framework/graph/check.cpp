@@ -40,6 +40,7 @@ class checker {
       if (ends && !n->source.written_by.empty())
         wrong(*n, detail::through_has_no_end);
     }
+    topics_of_through();
     if (sources == 0)
       wrong("job '" + graph_.name() + "' has no source");
     if (sinks == 0)
@@ -65,6 +66,15 @@ class checker {
       if (!n->name.empty() && ++seen[n->name] == 2)
         wrong(*n, "two operators have this name");
     }
+  }
+
+  void topics_of_through() {
+    for (const auto* reads : planned_.nodes)
+      for (const auto* n : planned_.nodes)
+        if (!reads->source.written_by.empty() && n->kind == node_kind::sink && n->name != reads->source.written_by &&
+            n->sink.topic.connection == reads->source.topic.connection && n->sink.topic.topic == reads->source.topic.topic)
+          wrong(*n, "topic '" + n->sink.topic.topic + "' belongs to through() '" + reads->name +
+                        "': its rows lie by key group, and others would be read as rows of it");
   }
 
   void one(const graph_node& n) {

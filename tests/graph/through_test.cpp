@@ -122,7 +122,7 @@ TEST_CASE("a window behind through needs event time of its own") {
   CHECK(names(j.check(), "operator 'w': windows need event time"));
 }
 
-TEST_CASE("through is refused with a bounded source, without partitions and under a name that is taken") {
+TEST_CASE("through is refused with a bounded source, without partitions, with a topic or under a name that is taken") {
   source_options bounded;
   bounded.bounded = true;
   job j{"bounded"};
@@ -130,6 +130,13 @@ TEST_CASE("through is refused with a bounded source, without partitions and unde
   keyed.through("by-customer", by_customer).sink("out", in);
   CHECK(j.check().size() == 1);
   CHECK(names(j.check(), "operator 'by-customer': through() has no end"));
+
+  job two{"shared"};
+  auto rows = two.source("orders", in);
+  rows.key_by(&order::customer).through("by-customer", by_customer).sink("out", in);
+  rows.sink("copy", by_customer);
+  CHECK(two.check().size() == 1);
+  CHECK(names(two.check(), "operator 'copy': topic 'orders.by-customer' belongs to through() 'by-customer'"));
 
   job k{"wrong"};
   k.source("orders", in).key_by(&order::customer).through("orders", by_customer, {.partitions = 0}).sink("out", in);
