@@ -67,7 +67,8 @@ const std::vector<metric_description>& table() {
       {metric::partition_idle, "weir_partition_idle", gauge, partition,
        "1 while the partition is idle and does not hold watermarks back."},
       {metric::partition_waiting, "weir_partition_waiting", gauge, partition,
-       "1 while the partition is not read because it is ahead of its alignment group; /api/v1/status names whom it waits for."},
+       "1 while the partition is not read because it is ahead of its alignment group or keyed state takes too much memory; "
+       "/api/v1/status says for what."},
       {metric::channel_records, "weir_channel_records_total", counter, channel,
        "Records sent between the tasks of two operators."},
       {metric::channel_in_flight, "weir_channel_in_flight_bytes", gauge, channel, "Sent and not processed by the receivers yet."},

@@ -185,6 +185,18 @@ TEST_CASE("a partition that waits for its alignment group says for whom, in ever
   CHECK(holds(metrics, "weir_partition_waiting" + labels("1") + "0\n"));
 }
 
+TEST_CASE("a partition that waits for memory says so, in every form") {
+  auto s = sample();
+  s.partitions[0].waits_for_memory = true;
+  auto json = status_json({{s}, 1s}, nullptr, noon, 7, "1.2.3");
+  auto v = boost::json::parse(json);
+  CHECK(v.at("services").at(0).at("partitions").at(0).at("state").as_string() == "waiting for memory");
+  CHECK(holds(must_text(json), "waiting for memory"));
+  auto metrics = metrics_text(std::vector{s}, {}, {}, "1.2.3");
+  CHECK(holds(metrics, R"(weir_partition_waiting{service="totals",operator="orders",topic="in",partition="0"} 1)"));
+  CHECK(holds(metrics, R"(weir_partition_waiting{service="totals",operator="orders",topic="in",partition="1"} 0)"));
+}
+
 TEST_CASE("partitions of a topic that several sources read say which one") {
   auto s = sample();
   CHECK_FALSE(holds(must_text(status_json({{s}, 1s}, nullptr, noon, 7, "1.2.3")), "in/0 by"));

@@ -63,7 +63,7 @@ void add_partitions(metric_samples& out, const job_status& s) {
       out.add(metric::partition_lag, {s.job, p.source, p.topic, number}, static_cast<double>(p.lag));
     add_known(out, metric::partition_watermark, {s.job, p.source, p.topic, number}, p.watermark);
     out.add(metric::partition_idle, {s.job, p.source, p.topic, number}, p.idle ? 1 : 0);
-    out.add(metric::partition_waiting, {s.job, p.source, p.topic, number}, p.waits_for ? 1 : 0);
+    out.add(metric::partition_waiting, {s.job, p.source, p.topic, number}, p.waits_for || p.waits_for_memory ? 1 : 0);
   }
 }
 
