@@ -1,6 +1,5 @@
 #include <weir/cluster/kafka/kafka_control_log.hpp>
 #include <weir/cluster/kafka/kafka_seat.hpp>
-#include <weir/connectors/kafka/admin.hpp>
 
 namespace weir::cluster {
 
@@ -24,21 +23,6 @@ result<std::unique_ptr<running_seat>> open_kafka_seat(kafka_seat_options o) {
     made.say = [control](control_entry e) { control->say(std::move(e), [](const result<>&) {}); };
     return made;
   });
-}
-
-result<cluster_state> read_kafka_control(const connection_settings& connection, const std::string& name_space,
-                                         std::chrono::milliseconds limit, const logger& log) {
-  WEIR_ASSIGN(auto config, kafka::parse_kafka_config(connection));
-  auto topic = control_topic_of(name_space);
-  WEIR_ASSIGN(auto conf, kafka::make_conf(config, {}, {}));
-  WEIR_ASSIGN(auto asker, kafka::client::open(RD_KAFKA_CONSUMER, std::move(conf), config.name, log));
-  WEIR_TRY((kafka::admin{*asker, std::min(limit, config.request_timeout)}.describe(topic)));
-  control_tail tail(config, topic, log);
-  WEIR_ASSIGN(auto entries, tail.read(0, limit, [] {}));
-  cluster_state state;
-  for (const auto& e : entries)
-    WEIR_TRY(state.apply(e));
-  return state;
 }
 
 } // namespace weir::cluster

@@ -19,9 +19,4 @@ struct kafka_seat_options {
 /// Begins; waits for no broker. The topic is made by whoever finds it missing. Errors: invalid_config.
 result<std::unique_ptr<running_seat>> open_kafka_seat(kafka_seat_options o);
 
-/// What the control topic says now, read without taking part in anything. Blocks up to `limit`. The topic is not made. Errors:
-/// unavailable, not_authorized, not_found (no topic: no cluster of this namespace yet), those of cluster_state::apply.
-result<cluster_state> read_kafka_control(const connection_settings& connection, const std::string& name_space,
-                                         std::chrono::milliseconds limit, const logger& log);
-
 } // namespace weir::cluster
