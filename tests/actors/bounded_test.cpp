@@ -1,4 +1,5 @@
 #include "tests/actors/job_checks.hpp"
+#include "tests/actors/numbering.hpp"
 
 using namespace job_test;
 using weir::job_phase;
@@ -7,22 +8,9 @@ using weir::job_phase;
 
 namespace bounded_test {
 
-/// Numbers the lines of each key; the state shows whether a record counted twice or not at all.
-struct number_lines : weir::process_function<std::string, std::string, std::string> {
-  weir::value_state<std::int64_t> seen{*this, "seen"};
-  void process(const std::string& line, context& ctx) {
-    auto n = seen.get(ctx) + 1;
-    seen.set(ctx, n);
-    ctx.emit(line + "#" + std::to_string(n));
-  }
-};
-
 weir::job numbered() {
   weir::job job{"numbered"};
-  job.source("in", weir::topic<std::string>{{"main", "in"}})
-      .key_by([](const std::string& line) { return line; })
-      .process("number", number_lines{})
-      .sink("out", weir::topic<std::string>{{"main", "out"}});
+  job.source("in", at("in")).key_by(itself).process("number", number_lines{}).sink("out", at("out"));
   return job;
 }
 
@@ -30,15 +18,7 @@ weir::job numbered() {
 std::vector<std::string> lines(int n) {
   std::vector<std::string> out;
   for (int i = 0; i < n; ++i)
-    out.push_back("k" + std::to_string(i % 10));
-  return out;
-}
-
-std::vector<std::string> numbered_lines(int n) {
-  std::vector<std::string> out;
-  for (int i = 0; i < n; ++i)
-    out.push_back("k" + std::to_string(i % 10) + "#" + std::to_string(i / 10 + 1));
-  std::sort(out.begin(), out.end());
+    out.push_back(line_of(i));
   return out;
 }
 

@@ -1,4 +1,5 @@
 #include "tests/actors/job_checks.hpp"
+#include "tests/actors/numbering.hpp"
 
 using namespace job_test;
 using weir::job_phase;
@@ -7,17 +8,6 @@ using weir::job_phase;
 
 namespace same_topic_test {
 
-struct number_lines : weir::process_function<std::string, std::string, std::string> {
-  weir::value_state<std::int64_t> seen{*this, "seen"};
-  void process(const std::string& line, context& ctx) {
-    auto n = seen.get(ctx) + 1;
-    seen.set(ctx, n);
-    ctx.emit(line + "#" + std::to_string(n));
-  }
-};
-
-weir::topic<std::string> at(const std::string& name) { return {{"main", name}}; }
-
 /// Reads "in" three times: one source goes to a sink of its own, the other two come together in a keyed count.
 weir::job three_readers() {
   weir::job job{"three"};
@@ -25,7 +15,7 @@ weir::job three_readers() {
   auto marked = job.source("marked", at("in")).map([](const std::string& line) { return "m" + line; });
   job.source("plain", at("in"))
       .union_with(marked)
-      .key_by([](const std::string& line) { return line; })
+      .key_by(itself)
       .process("number", number_lines{})
       .sink("numbers", at("numbers"));
   return job;
@@ -36,7 +26,7 @@ void put_lines(world& w, int n) {
   for (std::int32_t p = 0; p < 2; ++p) {
     std::vector<std::string> lines;
     for (int i = p; i < n; i += 2)
-      lines.push_back("k" + std::to_string(i % 10));
+      lines.push_back(line_of(i));
     w.put("in", p, lines);
   }
 }

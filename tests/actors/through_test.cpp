@@ -1,6 +1,7 @@
 #include <set>
 #include <weir/record/key.hpp>
 #include "tests/actors/job_checks.hpp"
+#include "tests/actors/numbering.hpp"
 
 using namespace job_test;
 
@@ -8,44 +9,26 @@ using namespace job_test;
 
 namespace through_test {
 
-struct count_lines : weir::process_function<std::string, std::string, std::string> {
-  weir::value_state<std::int64_t> seen{*this, "seen"};
-  void process(const std::string& line, context& ctx) {
-    auto n = seen.get(ctx) + 1;
-    seen.set(ctx, n);
-    ctx.emit(line + "#" + std::to_string(n));
-  }
-};
-
-weir::topic<std::string> at(const std::string& name) { return {{"main", name}}; }
-std::string itself(const std::string& line) { return line; }
-
 weir::job counted(weir::through_options options = {.partitions = 3}) {
   weir::job job{"counted"};
   job.source("in", at("in"))
       .key_by(itself)
       .through("by-line", at("by-line"), std::move(options))
       .key_by(itself)
-      .process("count", count_lines{})
+      .process("count", number_lines{})
       .sink("out", at("out"));
   return job;
 }
 
-/// Puts `n` more lines "k0" to "k16" in turn.
+constexpr int keys = 17;
+
+/// Puts `n` more lines, keys in turn.
 void put_lines(world& w, int begin, int n) {
   std::vector<std::string> lines;
   for (int i = begin; i < begin + n; ++i)
-    lines.push_back("k" + std::to_string(i % 17));
+    lines.push_back(line_of(i, keys));
   w.put("in", begin / n % 2, lines);
 }
-std::vector<std::string> counts(int n) {
-  std::vector<std::string> out;
-  for (int i = 0; i < n; ++i)
-    out.push_back("k" + std::to_string(i % 17) + "#" + std::to_string(i / 17 + 1));
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
 } // namespace through_test
 using namespace through_test;
 
@@ -68,12 +51,12 @@ TEST_CASE("what goes through a topic counts once over stops, hard ends and other
     }
     REQUIRE(job.until([&](const weir::job_status&) { return w.size("out") == static_cast<std::size_t>(total); }));
     check_phase(job.stop(), weir::job_phase::stopped);
-    CHECK(w.values("out") == counts(total));
+    CHECK(w.values("out") == numbered_lines(total, keys));
   }
   running last({w.spec(counted())});
   REQUIRE(last.until([&](const weir::job_status&) { return w.size("out") == static_cast<std::size_t>(total); }));
   check_phase(last.stop(), weir::job_phase::stopped);
-  CHECK(w.values("out") == counts(total));
+  CHECK(w.values("out") == numbered_lines(total, keys));
 
   std::set<std::int32_t> used;
   for (auto& r : w.read("by-line")) {

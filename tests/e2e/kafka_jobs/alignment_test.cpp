@@ -1,6 +1,7 @@
 #include <set>
 #include "tests/actors/job_checks.hpp"
 #include "tests/e2e/kafka_connector/cluster.hpp"
+#include "tests/e2e/kafka_jobs/kafka_spec.hpp"
 
 using job_test::check_phase;
 using job_test::running;
@@ -42,12 +43,7 @@ TEST_CASE("a Kafka partition hours ahead waits with its queue full, and goes on 
   job.source("in", weir::topic<std::string>{{"main", topic}})
       .event_time(weir::bounded_out_of_orderness{1s}, {}, weir::align{.group = "g", .max_drift = 10min})
       .sink("copies", weir::topic<std::string>{{"main", copies}});
-  weir::job_spec spec;
-  spec.plan = must(job.plan({}));
-  spec.name_space = "test";
-  spec.store_directory = folder.path + "/store";
-  spec.connections["main"] = main;
-  spec.checkpoint.interval = 50ms;
+  auto spec = kafka_test::spec_of(job, main, folder.path);
   spec.memory_limit = std::size_t{32} << 20;
   std::int64_t slow = 0;
   {

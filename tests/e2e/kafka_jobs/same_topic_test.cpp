@@ -1,14 +1,10 @@
 #include "tests/actors/job_checks.hpp"
+#include "tests/actors/numbering.hpp"
 #include "tests/e2e/kafka_connector/cluster.hpp"
+#include "tests/e2e/kafka_jobs/kafka_spec.hpp"
 
 using namespace job_test;
 using weir::job_phase;
-
-namespace {
-
-weir::topic<std::string> at(const std::string& name) { return {{"main", name}}; }
-
-} // namespace
 
 TEST_CASE("two sources of a job read the same Kafka topic, exactly once over a restart, and the group shows both") {
   temporary_directory folder;
@@ -21,12 +17,7 @@ TEST_CASE("two sources of a job read the same Kafka topic, exactly once over a r
   auto twice = job.source("marked", at(topic)).map([](const std::string& v) { return "m" + v; });
   twice.sink("marks", at(marked));
 
-  weir::job_spec spec;
-  spec.plan = must(job.plan({}));
-  spec.name_space = "test";
-  spec.store_directory = folder.path + "/store";
-  spec.connections["main"] = main;
-  spec.checkpoint.interval = 50ms;
+  auto spec = kafka_test::spec_of(job, main, folder.path);
   std::vector<std::string> lines, marks;
   kafka_test::foreign_producer out;
   for (int run = 0; run < 2; ++run) {

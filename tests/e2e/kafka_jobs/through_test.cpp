@@ -1,24 +1,10 @@
 #include "tests/actors/job_checks.hpp"
+#include "tests/actors/numbering.hpp"
 #include "tests/e2e/kafka_connector/cluster.hpp"
+#include "tests/e2e/kafka_jobs/kafka_spec.hpp"
 
 using namespace job_test;
 using weir::job_phase;
-
-namespace {
-
-weir::topic<std::string> at(const std::string& name) { return {{"main", name}}; }
-std::string itself(const std::string& line) { return line; }
-
-struct count_lines : weir::process_function<std::string, std::string, std::string> {
-  weir::value_state<std::int64_t> seen{*this, "seen"};
-  void process(const std::string& line, context& ctx) {
-    auto n = seen.get(ctx) + 1;
-    seen.set(ctx, n);
-    ctx.emit(line + "#" + std::to_string(n));
-  }
-};
-
-} // namespace
 
 TEST_CASE("rows that go through a Kafka topic by key count once over restarts, and its partitions must stay as many") {
   temporary_directory folder;
@@ -31,24 +17,16 @@ TEST_CASE("rows that go through a Kafka topic by key count once over restarts, a
       .key_by(itself)
       .through("by-line", at(by_line), {.partitions = 3})
       .key_by(itself)
-      .process("count", count_lines{})
+      .process("count", number_lines{})
       .sink("out", at(out));
-  weir::job_spec spec;
-  spec.plan = must(job.plan({}));
-  spec.name_space = "test";
-  spec.store_directory = folder.path + "/store";
-  spec.connections["main"] = main;
-  spec.checkpoint.interval = 50ms;
+  auto spec = kafka_test::spec_of(job, main, folder.path);
   spec.restart.max_attempts = 3;
   spec.restart.initial_backoff = 1ms;
   kafka_test::foreign_producer producer;
-  std::vector<std::string> expected;
-  for (int i = 0; i < 400; ++i) {
-    const auto key = "k" + std::to_string(i % 20);
-    producer.send(in, 0, key);
-    expected.push_back(key + "#" + std::to_string(i / 20 + 1));
-  }
-  std::sort(expected.begin(), expected.end());
+  constexpr int lines = 400, keys = 20;
+  for (int i = 0; i < lines; ++i)
+    producer.send(in, 0, line_of(i, keys));
+  const auto expected = numbered_lines(lines, keys);
   for (bool hard : {true, false}) {
     auto s = spec;
     if (hard)
