@@ -12,12 +12,6 @@
 
 namespace weir {
 
-void unique_fd::reset(int fd) {
-  if (fd_ >= 0)
-    ::close(fd_);
-  fd_ = fd;
-}
-
 std::string openssl_failure() {
   auto code = ::ERR_peek_last_error();
   ::ERR_clear_error();

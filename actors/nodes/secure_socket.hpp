@@ -3,30 +3,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <weir/core/result.hpp>
+#include <weir/core/unique_fd.hpp>
 
 namespace weir {
-
-/// A file descriptor that is closed at the end.
-class unique_fd {
- public:
-  unique_fd() = default;
-  explicit unique_fd(int fd) : fd_(fd) {}
-  unique_fd(unique_fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  unique_fd& operator=(unique_fd&& other) noexcept {
-    reset(std::exchange(other.fd_, -1));
-    return *this;
-  }
-  ~unique_fd() { reset(); }
-  void reset(int fd = -1);
-  [[nodiscard]] int value() const { return fd_; }
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 /// A connected, non-blocking stream socket, with TLS or without. One thread at a time; nothing blocks. SIGPIPE must be
 /// ignored or blocked by the process.

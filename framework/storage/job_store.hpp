@@ -54,6 +54,36 @@ void encode_outbox(const outbox_record& r, std::string& chunk);
 /// Errors: store_corrupt. `visit` returning false stops.
 result<> decode_outbox(std::string_view chunk, const std::function<bool(const outbox_record&)>& visit);
 
+/// The databases of a job store that hold what cannot be made anew. Persisted in copies: never renumber.
+enum class store_part : char { meta = 'm', fact = 'f', manifest = 'k', delta = 'd', epoch = 'e', outbox = 'o' };
+
+/// A change that a copy has. The checksum tells it from another one of the same number.
+struct copied_change {
+  std::uint64_t serial = 0; ///< 0: none.
+  std::uint64_t sum = 0;
+  friend bool operator==(const copied_change&, const copied_change&) = default;
+};
+
+/// Where a job_store writes each durable change before it makes it itself, so that a copy elsewhere is never behind. One thread,
+/// that of the store; may block. A change that was not ended by `commit` means nothing.
+class change_sink {
+ public:
+  virtual ~change_sink() = default;
+  /// Which checkpoint is the newest complete one behind this change, and its manifest's incarnation; 0: none yet.
+  struct state {
+    lineage_id lineage;
+    std::uint64_t checkpoint = 0;
+    std::uint64_t incarnation = 0;
+  };
+  virtual result<> begin(const state& behind) = 0;
+  virtual result<> put(store_part part, std::string_view key, std::string_view value) = 0;
+  virtual result<> remove(store_part part, std::string_view key) = 0;
+  /// The change is durable in the copy. Its serial number is one above that of the change before. Errors: store_full (no
+  /// such change is there; the next one may be tried), fenced (somebody else has the copy), others: the store may go on only
+  /// with a new copy.
+  virtual result<copied_change> commit() = 0;
+};
+
 /// The durable side of one job: identity, complete checkpoints, unapplied deltas, base rows, outbox, published mark.
 /// The store is the only judge of what is complete. One thread at a time calls (the state store actor); every call may
 /// block on the disk. base_readers are used by tasks on other threads meanwhile.
@@ -134,6 +164,19 @@ class job_store {
   virtual result<> set_fact(std::string_view name, std::string_view value) = 0;
   [[nodiscard]] virtual result<std::optional<std::string>> fact(std::string_view name) = 0;
 
+  // --- copies
+  /// From here on every complete checkpoint and fact is written to `copy` first. Null: no more. begin_incarnation ends it too.
+  virtual void copy_changes_to(std::shared_ptr<change_sink> copy) = 0;
+  /// Writes who this store is (lineage, incarnation, numbers used, published mark) and all facts as one change.
+  virtual result<copied_change> describe_to(change_sink& copy) = 0;
+  /// The newest change that the store made and has a copy of.
+  [[nodiscard]] virtual copied_change copied() const = 0;
+  /// Notes that the changes up to this one are in a copy. Durable.
+  virtual result<> set_copied(const copied_change& newest) = 0;
+  /// Writes the store as it is at one moment to a descriptor, as a store file of its own. Any thread, also while the store
+  /// works and behind its end. Pages are not used again meanwhile: the store's file may grow.
+  virtual std::function<result<>(int fd)> copier() = 0;
+
   struct statistics {
     std::uint64_t file_bytes = 0;
     std::uint64_t unapplied_bytes = 0;
@@ -160,6 +203,28 @@ struct store_listing {
 /// One read transaction, which keeps pages from being used again while it lasts (it reads every delta that is not in the
 /// base). None: there is no store yet. May block on the disk. Errors: store_corrupt, incompatible, unavailable.
 result<std::optional<store_listing>> list_store(const job_store_options& options);
+
+/// Makes changes in a store file as they lie in a copy. One thread; may block.
+class store_rebuild {
+ public:
+  virtual ~store_rebuild() = default;
+  /// The newest change that is in it.
+  [[nodiscard]] virtual copied_change copied() const = 0;
+  struct row {
+    store_part part;
+    bool removed = false;
+    std::string key, value;
+  };
+  /// Makes one change. `next` gives the rows, none at the end, chunks first; `made`, called then, says which change it was. After
+  /// an error, or when the process ends on the way, there may be chunks that mean nothing, and else nothing of the change.
+  /// Errors: of both functions, and of every commit.
+  virtual result<> change(const std::function<result<std::optional<row>>()>& next,
+                          const std::function<copied_change()>& made) = 0;
+};
+/// Opens the store that lies in `directory`, without a look at what it holds. Errors: as open_job_store.
+result<std::unique_ptr<store_rebuild>> rebuild_store(const std::string& directory, std::size_t map_size);
+/// The newest copied change that a file written by a copier holds; on any file system. Errors: store_corrupt, unavailable.
+result<copied_change> copied_in(const std::string& file);
 
 /// Exclusive right to a store directory for this process, until destroyed or the process ends.
 class store_lock {

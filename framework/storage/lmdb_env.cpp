@@ -223,6 +223,14 @@ result<> lmdb_env::read(const std::function<result<>(MDB_txn*)>& look) {
   return r;
 }
 
+result<> lmdb_env::copy(int fd) {
+  // The map must not move meanwhile: LMDB's own reader is not one that passed the gate.
+  gate_.enter();
+  auto rc = mdb_env_copyfd2(env_, fd, MDB_CP_COMPACT);
+  gate_.leave();
+  return rc == 0 ? success() : lmdb_error(rc, "copying the store '" + options_.directory + "'");
+}
+
 result<std::optional<MDB_dbi>> lmdb_env::open_dbi(MDB_txn* txn, const char* name, bool create) {
   MDB_dbi dbi = 0;
   int rc = mdb_dbi_open(txn, name, create ? MDB_CREATE : 0, &dbi);

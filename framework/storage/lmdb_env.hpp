@@ -69,6 +69,9 @@ class lmdb_env {
   result<> renew(MDB_txn* txn);
   void reset(MDB_txn* txn);
 
+  /// Writes all that is committed at one moment to `fd`, compacted, as a file of its own. Any thread.
+  result<> copy(int fd);
+
   [[nodiscard]] MDB_env* handle() const { return env_; }
   [[nodiscard]] const std::string& directory() const { return options_.directory; }
   /// Opens a named database, creating it when `create` (needs a write transaction).

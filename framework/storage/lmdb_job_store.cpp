@@ -132,8 +132,21 @@ result<> lmdb_job_store::read_unapplied(
 result<std::unique_ptr<base_reader>> lmdb_job_store::open_base() { return make_lmdb_base_reader(env_, db_.base); }
 
 result<> lmdb_job_store::set_fact(std::string_view name, std::string_view value) {
-  return env_->write(commit_kind::durable,
-                     [&](MDB_txn* txn) { return write_value(txn, db_.fact, name, seal(sealed::fact, value)); });
+  auto sealed_value = seal(sealed::fact, value);
+  std::optional<copied_change> copied;
+  if (copy_) {
+    WEIR_TRY(copy_->begin(state_of_copy()));
+    WEIR_TRY(copy_->put(store_part::fact, name, sealed_value));
+    WEIR_ASSIGN(copied, copy_->commit());
+  }
+  auto written = env_->write(commit_kind::durable, [&](MDB_txn* txn) -> result<> {
+    WEIR_TRY(write_copied(txn, copied));
+    return write_value(txn, db_.fact, name, sealed_value);
+  });
+  if (!written)
+    return written.err();
+  copied_ = copied.value_or(copied_);
+  return success();
 }
 
 result<std::optional<std::string>> lmdb_job_store::fact(std::string_view name) {

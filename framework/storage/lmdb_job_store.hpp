@@ -13,7 +13,7 @@ namespace weir::storage_detail {
 /// committed transaction, then the same change in RAM, so that a failed commit changes neither.
 ///
 /// opening and identity: lmdb_job_store_open.cpp; reading: lmdb_job_store.cpp; staging and completing: lmdb_job_store_commit.cpp;
-/// the base: lmdb_apply.cpp.
+/// the base: lmdb_apply.cpp; copies: lmdb_copy.cpp.
 class lmdb_job_store final : public job_store {
  public:
   static result<std::unique_ptr<lmdb_job_store>> open(const job_store_options& options);
@@ -49,6 +49,12 @@ class lmdb_job_store final : public job_store {
 
   result<> set_fact(std::string_view name, std::string_view value) override;
   [[nodiscard]] result<std::optional<std::string>> fact(std::string_view name) override;
+  void copy_changes_to(std::shared_ptr<change_sink> copy) override { copy_ = std::move(copy); }
+  result<copied_change> describe_to(change_sink& copy) override;
+  [[nodiscard]] copied_change copied() const override { return copied_; }
+  result<> set_copied(const copied_change& newest) override;
+  std::function<result<>(int)> copier() override;
+
   [[nodiscard]] result<statistics> stats() override;
   result<> check_readers() override;
 
@@ -76,6 +82,7 @@ class lmdb_job_store final : public job_store {
   struct known_checkpoint {
     std::vector<chunk_ref> deltas;
     std::uint64_t bytes = 0;
+    std::uint64_t incarnation = 0; ///< That completed it.
   };
   /// Where chunk_reader finds the flushed chunks; shared with the readers, which may outlive the store.
   struct chunk_index {
@@ -98,6 +105,11 @@ class lmdb_job_store final : public job_store {
   result<std::string_view> read_chunk_payload(MDB_txn* txn, MDB_dbi dbi, const chunk_ref& ref, const std::string& what);
   result<std::uint64_t> stage(MDB_dbi dbi, const participant_id& who, std::string_view chunk);
   result<> write_buffer(MDB_txn* txn, std::size_t from, std::size_t to);
+  /// Writes checkpoint `r` with all its chunks to the copy, if there is one.
+  result<std::optional<copied_change>> copy_checkpoint(const manifest_record& r, const epoch_record& epoch);
+  result<> copy_chunks(store_part part, const std::vector<chunk_ref>& refs);
+  [[nodiscard]] change_sink::state state_of_copy() const;
+  result<> write_copied(MDB_txn* txn, const std::optional<copied_change>& newest);
   result<> write_published(MDB_txn* txn);
   void after_published_written();
   [[nodiscard]] bool is_published(std::uint64_t checkpoint) const;
@@ -132,6 +144,10 @@ class lmdb_job_store final : public job_store {
   std::vector<buffered> buffer_;
   std::size_t buffer_bytes_ = 0;
   std::shared_ptr<chunk_index> chunk_index_ = std::make_shared<chunk_index>();
+
+  std::shared_ptr<change_sink> copy_;
+  copied_change copied_;
+  std::set<std::uint64_t> orphans_; ///< Checkpoints that are in the copy and whose own commit failed: no checkpoints.
 
   apply_state apply_;
   std::vector<chunk_ref> merge_chunks_;

@@ -122,16 +122,23 @@ result<> lmdb_job_store::complete(const checkpoint_manifest& m) {
   // What does not fit into the last transaction goes ahead of it: chunks without a manifest mean nothing.
   if (buffer_bytes_ > transaction_limit)
     WEIR_TRY(flush_staged());
+  WEIR_ASSIGN(auto copied, copy_checkpoint(record, epoch));
   auto written = env_->write(commit_kind::durable, [&](MDB_txn* txn) -> result<> {
     WEIR_TRY(write_buffer(txn, 0, buffer_.size()));
+    WEIR_TRY(write_copied(txn, copied));
     WEIR_TRY(write_value(txn, db_.manifest, number_key(m.number), encode_manifest(record)));
     if (!epoch.chunks.empty())
       WEIR_TRY(write_value(txn, db_.epoch, number_key(m.number), encode_epoch(epoch)));
     WEIR_TRY(write_published(txn));
     return hit(fail_point::complete_before_commit);
   });
-  if (!written)
+  if (!written) {
+    if (copied)
+      orphans_.insert(m.number);
     return written.err();
+  }
+  copied_ = copied.value_or(copied_);
+  orphans_.clear();
   after_published_written();
   buffer_.clear();
   buffer_bytes_ = 0;
@@ -149,6 +156,7 @@ result<> lmdb_job_store::complete(const checkpoint_manifest& m) {
     counted.outbox_done = c.outbox_end;
   }
   auto& known = complete_[m.number];
+  known.incarnation = m.incarnation;
   for (const auto& d : record.deltas)
     known.bytes += d.bytes;
   known.deltas = std::move(record.deltas);

@@ -163,6 +163,10 @@ result<> lmdb_job_store::load_meta(MDB_txn* txn) {
     return error{errc::store_corrupt, where("no incarnation")};
   incarnation_ = *incarnation;
   WEIR_ASSIGN(highest_used_, number(used_key));
+  WEIR_ASSIGN(auto copied, read_value(txn, db_.meta, copied_key));
+  if (copied) {
+    WEIR_ASSIGN(copied_, parse_copied(*copied, where(std::string(copied_key))));
+  }
   WEIR_ASSIGN(auto published, meta(published_key));
   if (published) {
     WEIR_ASSIGN(published_, decode_marker(*published));
@@ -191,6 +195,7 @@ result<> lmdb_job_store::load_lists(MDB_txn* txn) {
     }
     next_sequence_ = std::max(next_sequence_, record->next_sequence);
     auto& known = complete_[n];
+    known.incarnation = record->manifest.incarnation;
     known.deltas = std::move(record->deltas);
     for (const auto& d : known.deltas)
       known.bytes += d.bytes;
@@ -218,6 +223,8 @@ result<> lmdb_job_store::load_lists(MDB_txn* txn) {
 }
 
 result<std::uint64_t> lmdb_job_store::begin_incarnation() {
+  copy_ = nullptr;
+  orphans_.clear();
   std::set<std::uint64_t> listed;
   for (const auto& [number, known] : complete_)
     for (const auto& d : known.deltas)

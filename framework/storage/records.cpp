@@ -60,6 +60,25 @@ std::string sealed_number(std::uint64_t n) {
   return seal(sealed::meta, out);
 }
 
+std::string sealed_copied(const copied_change& c) {
+  std::string out;
+  byte_writer w(out);
+  w.varint(c.serial);
+  w.u64(c.sum);
+  return seal(sealed::meta, out);
+}
+
+result<copied_change> parse_copied(std::string_view bytes, const std::string& what) {
+  WEIR_ASSIGN(auto payload, unseal(sealed::meta, bytes, what));
+  byte_reader in(payload);
+  copied_change c;
+  c.serial = in.varint();
+  c.sum = in.u64();
+  if (!in.done())
+    return error{errc::store_corrupt, what + ": malformed"};
+  return c;
+}
+
 std::string number_key(std::uint64_t n) {
   std::string key(8, '\0');
   for (int i = 7; i >= 0; --i, n >>= 8)

@@ -30,8 +30,13 @@ inline constexpr std::string_view incarnation_key = "incarnation";
 inline constexpr std::string_view used_key = "used";
 inline constexpr std::string_view published_key = "published";
 inline constexpr std::string_view apply_key = "apply";
+inline constexpr std::string_view copied_key = "copied";
 /// A number as a sealed value of "meta".
 std::string sealed_number(std::uint64_t n);
+/// Value of copied_key.
+std::string sealed_copied(const copied_change& c);
+/// Errors: store_corrupt, naming `what`.
+result<copied_change> parse_copied(std::string_view bytes, const std::string& what);
 
 /// Big-endian, so that LMDB's order is the order of numbers.
 std::string number_key(std::uint64_t n);

@@ -1,0 +1,72 @@
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+#include <weir/archive/standing.hpp>
+#include <weir/core/unique_fd.hpp>
+
+/// Names and steps on the directory of an archive; docs/formats/archive.md. Every call may block.
+namespace weir::archive_detail {
+
+/// A file of a generation.
+struct archive_file {
+  enum class kind : std::uint8_t { changes, snapshot };
+  kind what = kind::changes;
+  std::uint64_t serial = 0;
+  std::uint64_t size = 0; ///< Of a snapshot: in its name, as is the hash.
+  std::uint64_t hash = 0;
+  [[nodiscard]] std::string name() const;
+  static std::optional<archive_file> parse(std::string_view name);
+};
+
+/// `<16 hex digits>`, the incarnation.
+[[nodiscard]] std::string generation_name(std::uint64_t incarnation);
+/// Hidden until it is whole: `.new-<incarnation>-<random>`.
+[[nodiscard]] std::string temporary_generation(std::uint64_t incarnation, std::uint64_t random);
+
+/// Names in a directory, but `.` and `..`. Errors: as file_error.
+result<std::vector<std::string>> list_directory(const std::string& path);
+/// The incarnations that have a generation in the directory of a job, ascending; none when the directory is not there.
+result<std::vector<std::uint64_t>> list_generations(const std::string& path);
+/// The files of a generation, ascending by serial; what is no file of ours is left out.
+result<std::vector<archive_file>> list_files(const std::string& path);
+/// Opens a directory to sync and to name files in. Errors: as file_error.
+result<unique_fd> open_directory(const std::string& path);
+/// The names in it are durable from here on. Errors: unknown_outcome.
+result<> sync_directory(int fd, const std::string& path);
+/// Gives `to` the content of `from`: a link, or where the file system has none, a copy. Errors: as file_error.
+result<> link_file(const std::string& from, const std::string& to);
+/// Removes a directory and what is in it. What cannot be removed stays; nobody reads it.
+void remove_directory(const std::string& path);
+/// Errors: unavailable.
+result<std::uint64_t> random_number();
+
+} // namespace weir::archive_detail
+
+namespace weir {
+
+/// Where the copies of one job lie: `<directory>/<name_space>.<job>`.
+struct archive_options {
+  std::string directory; ///< Must be there: a directory that is missing may be one that is not mounted.
+  std::string name_space;
+  std::string job;
+  [[nodiscard]] std::string path() const { return directory + "/" + name_space + "." + job; }
+};
+
+/// The newest generation; none: there is no copy. Errors: unavailable (the directory is not there or does not answer),
+/// store_corrupt, incompatible.
+result<std::optional<archived>> look_into_archive(const archive_options& o);
+
+/// The change of that generation with this number; none: it has none, or not any more. Errors: unavailable, store_corrupt.
+result<std::optional<standing_facts::change>> look_at_change(const archived& copy, std::uint64_t serial);
+
+/// Makes the changes that a store has not made yet, which is on the chain of the copy (roll_forward). Nobody may have it open.
+/// Errors: as rebuild_from_archive; what was made stays, and the rest can be made again.
+result<> roll_forward(const archived& copy, const job_store_options& store);
+
+/// Makes the store of a job from its copy, in place of the one in `store.directory`, if any: whole or not at all. Nobody may have
+/// that one open. Errors: store_corrupt (naming the file), unavailable (also when the copy changed meanwhile), store_full.
+result<> rebuild_from_archive(const archived& copy, const job_store_options& store);
+
+} // namespace weir

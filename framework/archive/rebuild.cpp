@@ -1,0 +1,140 @@
+#include <fcntl.h>
+#include <unistd.h>
+#include <cerrno>
+#include <cstdio>
+#include <weir/archive/archive_files.hpp>
+#include <weir/archive/change_file.hpp>
+#include <weir/core/fail_point.hpp>
+#include <weir/state/xxh3.hpp>
+#include <weir/storage/directories.hpp>
+
+namespace weir {
+namespace {
+
+using namespace archive_detail;
+
+/// Copies a snapshot and checks it by the size and hash in its name. The copy is durable.
+result<> fetch(const std::string& from, const archive_file& f, const std::string& to) {
+  unique_fd in(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!in)
+    return file_error(errno, "opening '" + from + "'");
+  unique_fd out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!out)
+    return file_error(errno, "making '" + to + "'");
+  XXH3_state_t hash;
+  XXH3_64bits_reset(&hash);
+  std::string buffer(std::size_t{1} << 20, '\0');
+  std::uint64_t size = 0;
+  for (;;) {
+    auto n = ::read(in.value(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return file_error(errno, "reading '" + from + "'");
+    if (n == 0)
+      break;
+    std::string_view piece(buffer.data(), static_cast<std::size_t>(n));
+    XXH3_64bits_update(&hash, piece.data(), piece.size());
+    size += piece.size();
+    WEIR_TRY(write_all(out.value(), piece, "writing '" + to + "'"));
+  }
+  if (size != f.size || XXH3_64bits_digest(&hash) != f.hash)
+    return error{errc::store_corrupt, "the copy of the store '" + from + "' is damaged: its size or checksum is wrong"};
+  if (::fsync(out.value()) != 0)
+    return file_error(errno, "syncing '" + to + "'");
+  return success();
+}
+
+/// All changes behind what the store has, in their order.
+result<> make_changes(const archived& copy, const std::vector<archive_file>& files, store_rebuild& store) {
+  auto next = store.copied().serial + 1;
+  for (const auto& f : files) {
+    if (f.what != archive_file::kind::changes || f.serial < next || f.serial > copy.serial)
+      continue;
+    if (f.serial != next)
+      break;
+    WEIR_ASSIGN(auto reader, change_reader::open(copy.path + "/" + f.name()));
+    WEIR_ASSIGN(auto sum, reader.sum());
+    WEIR_TRY(store.change([&reader] { return reader.next(); }, [&] { return copied_change{f.serial, sum}; }));
+    WEIR_TRY(hit(fail_point::copy_change_made));
+    ++next;
+  }
+  if (next <= copy.serial)
+    return error{errc::store_corrupt, "the copy of the checkpoints in '" + copy.path + "' has no change " + std::to_string(next)};
+  return success();
+}
+
+/// Merges what came with the changes into the base: a start would hold all of it in memory.
+result<> merge(job_store_options options) {
+  WEIR_ASSIGN(auto store, open_job_store(options));
+  store->hurry(true);
+  for (bool more = true; more;) {
+    WEIR_ASSIGN(auto progress, store->apply_slice());
+    more = progress.more;
+  }
+  return success();
+}
+
+result<> rebuild(const archived& copy, const job_store_options& store, const std::string& work) {
+  WEIR_ASSIGN(auto files, list_files(copy.path));
+  std::optional<archive_file> snapshot;
+  for (const auto& f : files)
+    if (f.what == archive_file::kind::snapshot && f.serial == copy.snapshot)
+      snapshot = f;
+  if (!snapshot)
+    return error{errc::store_corrupt, "the copy of the checkpoints in '" + copy.path + "' has no snapshot"};
+  remove_directory(work);
+  WEIR_TRY(storage_detail::make_directories(work));
+  WEIR_TRY(fetch(copy.path + "/" + snapshot->name(), *snapshot, work + "/data.mdb"));
+  {
+    WEIR_ASSIGN(auto target, rebuild_store(work, store.map_size));
+    if (target->copied().serial != copy.snapshot)
+      return error{errc::store_corrupt,
+                   "the copy of the store '" + copy.path + "/" + snapshot->name() + "' is another than its name says"};
+    WEIR_TRY(make_changes(copy, files, *target));
+  }
+  auto options = store;
+  options.directory = work;
+  WEIR_TRY(merge(std::move(options)));
+  WEIR_TRY(hit(fail_point::copy_rebuilt));
+  WEIR_TRY(storage_detail::make_directories(store.directory));
+  // The readers' table of the store that goes; the new one makes its own.
+  if (::unlink((store.directory + "/lock.mdb").c_str()) != 0 && errno != ENOENT)
+    return file_error(errno, "removing the lock file of the store '" + store.directory + "'");
+  if (std::rename((work + "/data.mdb").c_str(), (store.directory + "/data.mdb").c_str()) != 0)
+    return file_error(errno, "putting the new store to '" + store.directory + "'");
+  WEIR_ASSIGN(auto fd, open_directory(store.directory));
+  WEIR_TRY(sync_directory(fd.value(), store.directory));
+  remove_directory(work);
+  return hit(fail_point::copy_store_replaced);
+}
+
+} // namespace
+
+namespace {
+
+/// Its owner goes on meanwhile and removes what a newer snapshot replaces.
+result<> unless_changed(const result<>& done) {
+  if (!done && done.err().code == errc::not_found)
+    return error{errc::unavailable, "the copy of the checkpoints changed while it was read: " + done.err().message};
+  return done;
+}
+
+} // namespace
+
+result<> rebuild_from_archive(const archived& copy, const job_store_options& store) {
+  return unless_changed(rebuild(copy, store, store.directory + ".rebuild"));
+}
+
+result<> roll_forward(const archived& copy, const job_store_options& store) {
+  auto files = list_files(copy.path);
+  if (!files)
+    return unless_changed(files.err());
+  {
+    WEIR_ASSIGN(auto target, rebuild_store(store.directory, store.map_size));
+    WEIR_TRY(unless_changed(make_changes(copy, *files, *target)));
+  }
+  return merge(store);
+}
+
+} // namespace weir
