@@ -135,6 +135,8 @@ job_status job_shared::status() const {
   s.unapplied_bytes = unapplied_bytes;
   fill_checkpoint(s);
   fill_publisher(s.publisher);
+  if (makes_copies)
+    s.copies = copies_now();
   if (hosts_actor)
     s.commits =
         commits_status{commits, committed_at_us != 0 ? std::optional(timestamp{committed_at_us}) : std::nullopt, open_events};
@@ -159,6 +161,17 @@ void job_shared::fill_checkpoint(job_status& s) const {
   s.checkpoints_completed = checkpoints_completed;
   s.checkpoint_duration = duration{checkpoint_us};
   s.checkpoint_durations = checkpoint_durations.counts();
+}
+
+copies_status job_shared::copies_now() const {
+  copies_status c;
+  c.changes = copies->changes;
+  c.bytes = copies->bytes;
+  c.snapshots = copies->snapshots;
+  c.snapshot_bytes = copies->snapshot_bytes;
+  if (auto since = copies->waiting_since_us.load(); since != 0)
+    c.waiting = system_clock().monotonic() - duration{since};
+  return c;
 }
 
 void job_shared::fill_publisher(publisher_status& p) const {

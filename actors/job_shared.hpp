@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <weir/archive/checkpoint_archive.hpp>
 #include "actors/job_figures.hpp"
 #include "actors/runtime.hpp"
 
@@ -34,6 +35,9 @@ struct job_shared {
   std::atomic<std::uint64_t> published_epochs{0};
   std::atomic<std::uint64_t> published_bytes{0};
   duration_histogram publish_durations;
+  /// Of the copies of the checkpoints.
+  const std::shared_ptr<archive_figures> copies = std::make_shared<archive_figures>();
+  std::atomic<bool> makes_copies{false};
   std::atomic<bool> publishes{false};   ///< There are exactly-once sinks.
   std::atomic<bool> hosts_actor{false}; ///< An ordinary actor: what follows is of it.
   std::atomic<std::uint64_t> commits{0};
@@ -79,6 +83,7 @@ struct job_shared {
  private:
   void fill_checkpoint(job_status& s) const;
   void fill_publisher(publisher_status& p) const;
+  [[nodiscard]] copies_status copies_now() const;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -46,9 +46,12 @@ result<recovered_job> recovery_steps::run(attempt_connections& connections) {
   WEIR_TRY(hit(fail_point::recovery_incarnated));
   WEIR_TRY(open_connections(connections));
   WEIR_TRY(fence(connections));
+  recovered_job job;
+  WEIR_ASSIGN(job.newer, take_copy());
+  if (job.newer)
+    return job;
   WEIR_ASSIGN(auto plan, decide(connections));
 
-  recovered_job job;
   job.next = plan.next;
   WEIR_ASSIGN(auto all, store_.checkpoints());
   if (plan.restore) {
@@ -186,6 +189,44 @@ result<> recovery_steps::fence(attempt_connections& c) {
   return hit(fail_point::recovery_fenced);
 }
 
+result<standing_facts> recovery_steps::facts_of_copy() {
+  standing_facts facts;
+  WEIR_ASSIGN(facts.found, look_into_archive({spec_.checkpoint.directory, spec_.name_space, spec_.plan.job}));
+  facts.copied = store_.copied();
+  if (facts.found) {
+    WEIR_ASSIGN(facts.same, look_at_change(*facts.found, facts.copied.serial));
+  }
+  facts.newest.lineage = store_.lineage();
+  WEIR_ASSIGN(auto checkpoints, store_.checkpoints());
+  if (!checkpoints.empty()) {
+    facts.newest.checkpoint = checkpoints.front().number;
+    facts.newest.incarnation = checkpoints.front().incarnation;
+  }
+  WEIR_ASSIGN(auto damaged, store_.newest_damaged());
+  facts.damaged = damaged.has_value();
+  facts.rebuilt = rebuilt_;
+  return facts;
+}
+
+result<std::optional<newer_copy>> recovery_steps::take_copy() {
+  if (spec_.checkpoint.directory.empty())
+    return std::optional<newer_copy>();
+  shared_->makes_copies = true;
+  shared_->copies->waiting_since_us = 0;
+  shared_->set_phase(job_phase::recovering, "looking at the copy of the checkpoints");
+  // Behind the fencing: nobody publishes what this look does not see.
+  WEIR_ASSIGN(auto facts, facts_of_copy());
+  auto standing = decide_standing(facts);
+  if (standing == archive_standing::rebuild || standing == archive_standing::roll_forward)
+    return std::optional(newer_copy{*facts.found, standing});
+  if (standing == archive_standing::begin)
+    shared_->set_phase(job_phase::recovering, "copying the store to checkpoint.directory");
+  WEIR_ASSIGN(copy_, checkpoint_archive::take_over({spec_.checkpoint.directory, spec_.name_space, spec_.plan.job}, store_,
+                                                   facts.found, standing, shared_->copies, log_));
+  store_.copy_changes_to(copy_);
+  return std::optional<newer_copy>();
+}
+
 result<recovery_plan> recovery_steps::decide(attempt_connections& c) {
   shared_->set_phase(job_phase::recovering, "reading what was published");
   recovery_facts facts;
@@ -218,11 +259,15 @@ result<recovery_plan> recovery_steps::decide(attempt_connections& c) {
   if (plan.start_new_lineage) {
     log_.warning("a new lineage begins: output may repeat", {{"old", store_.lineage().text()}});
     WEIR_TRY(store_.new_lineage());
+    if (copy_)
+      WEIR_TRY(copy_->snapshot_now());
   }
   if (damaged && plan.restore) {
     log_.warning("the newest checkpoint is damaged and unpublished: going back",
                  {{"to_checkpoint", *plan.restore}, {"cause", damaged->message}});
     WEIR_TRY(store_.fall_back(*plan.restore));
+    if (copy_)
+      WEIR_TRY(copy_->snapshot_now());
   }
   own.push_back(std::to_string(store_.incarnation()));
   WEIR_TRY(store_.set_fact(incarnations_fact, encode_list(own)));

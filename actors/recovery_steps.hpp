@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <vector>
+#include <weir/archive/checkpoint_archive.hpp>
 #include <weir/checkpoint/recovery.hpp>
 #include <weir/storage/job_store.hpp>
 #include <weir/task/epoch_publisher.hpp>
@@ -31,6 +32,12 @@ struct reader_start {
   std::optional<std::int64_t> stop;
 };
 
+/// A copy of the job's checkpoints that is newer than its store.
+struct newer_copy {
+  archived from;
+  archive_standing how = archive_standing::rebuild; ///< Or roll_forward.
+};
+
 /// What recovery decided and found: everything the graph is built from.
 struct recovered_job {
   std::uint64_t next = 1;
@@ -41,13 +48,16 @@ struct recovered_job {
   std::map<std::string, topic_description> command_topics;             ///< `<connection>/<topic>`.
   std::string job_state;
   bool nothing_new = false; ///< The bounded run had ended and there is no new input.
+  /// The store is not the newest: it is to be made so from this, and nothing else here counts.
+  std::optional<newer_copy> newer;
 };
 
 /// The blocking steps of a start (design sections 7 and 8), in their order. On the supervisor's thread.
 class recovery_steps {
  public:
-  recovery_steps(const job_spec& spec, job_store& store, std::shared_ptr<job_shared> shared, logger log)
-      : spec_(spec), store_(store), shared_(std::move(shared)), log_(std::move(log)) {}
+  /// `rebuilt`: the store was made from its copy just now.
+  recovery_steps(const job_spec& spec, job_store& store, std::shared_ptr<job_shared> shared, logger log, bool rebuilt = false)
+      : spec_(spec), store_(store), shared_(std::move(shared)), log_(std::move(log)), rebuilt_(rebuilt) {}
 
   /// Raises the incarnation, opens connections, fences, reads markers, decides, publishes what was left, resolves positions,
   /// makes them durable. Errors end the attempt; `cancelled` when a stop was requested meanwhile.
@@ -60,6 +70,9 @@ class recovery_steps {
  private:
   result<> open_connections(attempt_connections& c);
   result<> fence(attempt_connections& c);
+  /// Looks how store and copy stand to each other. None: the copy is ours, or none is made.
+  result<std::optional<newer_copy>> take_copy();
+  result<standing_facts> facts_of_copy();
   result<recovery_plan> decide(attempt_connections& c);
   result<> publish_left(attempt_connections& c, const recovery_plan& plan);
   result<> claim(attempt_connections& c, const recovery_plan& plan, std::vector<std::string> marked);
@@ -79,6 +92,8 @@ class recovery_steps {
   job_store& store_;
   std::shared_ptr<job_shared> shared_;
   logger log_;
+  bool rebuilt_;
+  std::shared_ptr<checkpoint_archive> copy_;    ///< Null: no copies are made.
   std::optional<checkpoint_manifest> manifest_; ///< The one restored from.
 };
 

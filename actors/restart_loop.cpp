@@ -1,5 +1,7 @@
 #include "actors/restart_loop.hpp"
 #include <algorithm>
+#include <weir/archive/archive_files.hpp>
+#include <weir/core/clock.hpp>
 
 namespace weir {
 namespace {
@@ -23,13 +25,21 @@ bool is_terminal(errc code) {
   }
 }
 
+attempt_end stopped_attempt() {
+  attempt_end end;
+  end.phase = job_phase::stopped;
+  return end;
+}
+
 /// Attempts, until there is to be no other.
 attempt_end keep_running(const restart_settings& policy, job_shared& shared, const logger& log, const supervised_life& life,
-                         job_store& store) {
+                         job_store& store, bool rebuilt) {
   unsigned failures = 0;
   auto backoff = policy.initial_backoff;
   for (;;) {
-    auto end = guarded_attempt([&] { return life.attempt(store); });
+    auto end = guarded_attempt([&] { return life.attempt(store, rebuilt); });
+    if (end.newer)
+      return end;
     if (end.partitions_grew) {
       failures = 0;
       continue;
@@ -69,6 +79,41 @@ attempt_end keep_running(const restart_settings& policy, job_shared& shared, con
   }
 }
 
+/// The store as its copy is, as often as it takes. The end of the job, if it cannot be made.
+std::optional<attempt_end> make_store(const job_spec& spec, job_shared& shared, const logger& log, const newer_copy& newer,
+                                      const job_store_options& store) {
+  auto copy = newer.from;
+  auto whole = newer.how == archive_standing::rebuild;
+  auto backoff = spec.restart.initial_backoff;
+  for (unsigned failures = 0;;) {
+    shared.set_phase(job_phase::recovering,
+                     "making the store from the copy of checkpoint " + std::to_string(copy.newest.checkpoint));
+    log.warning(whole ? "this store is not the newest of its job: it is made anew from the copy of the checkpoints"
+                      : "this store is behind the copy of the checkpoints: it is brought up to it",
+                {{"checkpoint", copy.newest.checkpoint}, {"copy", copy.path}});
+    auto begun = system_clock().monotonic();
+    auto made = whole ? rebuild_from_archive(copy, store) : roll_forward(copy, store);
+    if (made) {
+      log.info("the store is as its copy is",
+               {{"checkpoint", copy.newest.checkpoint}, {"ms", (system_clock().monotonic() - begun).count() / 1000}});
+      return std::nullopt;
+    }
+    shared.set_cause(made.err());
+    if (is_terminal(made.err().code) || ++failures > spec.restart.max_attempts) {
+      log.error("the store cannot be made from the copy of the checkpoints; the job is parked", {{"cause", made.err().message}});
+      return failed_attempt(made.err());
+    }
+    shared.set_phase(job_phase::waiting, "reading the copy of the checkpoints again after: " + made.err().message);
+    if (shared.wait_for_stop(backoff))
+      return stopped_attempt();
+    backoff = std::min(backoff * 2, spec.restart.max_backoff);
+    // What is gone meanwhile a newer snapshot has.
+    whole = true;
+    if (auto now = look_into_archive({spec.checkpoint.directory, spec.name_space, spec.plan.job}); now && *now)
+      copy = **now;
+  }
+}
+
 attempt_end live(const supervisor_options& options, const logger& log, const supervised_life& life) {
   const auto& spec = *options.spec;
   job_store_options o;
@@ -79,11 +124,20 @@ attempt_end live(const supervisor_options& options, const logger& log, const sup
   o.retained = spec.checkpoint.retained;
   // Deltas that are not in the base take two to three times as much memory as on disk.
   o.apply_bytes = std::clamp(spec.memory_limit / 16, std::size_t{1} << 20, o.apply_bytes);
-  auto store = open_job_store(o);
-  if (!store)
-    return failed_attempt(store.err());
-  auto end = keep_running(spec.restart, *options.shared, log, life, **store);
-  return end.phase == job_phase::failed || !life.settle ? end : life.settle(**store, std::move(end));
+  for (auto rebuilt = false;; rebuilt = true) {
+    auto store = open_job_store(o);
+    if (!store)
+      return failed_attempt(store.err());
+    auto end = keep_running(spec.restart, *options.shared, log, life, **store, rebuilt);
+    if (!end.newer)
+      return end.phase == job_phase::failed || !life.settle ? end : life.settle(**store, std::move(end));
+    store->reset();
+    // Twice in a row: somebody else writes there, and is fenced by now.
+    if (rebuilt && options.shared->wait_for_stop(spec.restart.initial_backoff))
+      return stopped_attempt();
+    if (auto failed = make_store(spec, *options.shared, log, *end.newer, o))
+      return std::move(*failed);
+  }
 }
 
 } // namespace

@@ -11,10 +11,11 @@ namespace weir {
 struct attempt_end {
   job_phase phase = job_phase::failed;
   std::optional<error> cause;
-  bool made_progress = false;    ///< Something became durable: the back-off begins anew.
-  bool partitions_grew = false;  ///< Drained on purpose: start again at once with all partitions.
-  bool terminal = false;         ///< No restart of this process can mend it, whatever the code of the cause.
-  std::uint64_t unpublished = 0; ///< Final checkpoint whose output is not out.
+  bool made_progress = false;      ///< Something became durable: the back-off begins anew.
+  bool partitions_grew = false;    ///< Drained on purpose: start again at once with all partitions.
+  bool terminal = false;           ///< No restart of this process can mend it, whatever the code of the cause.
+  std::uint64_t unpublished = 0;   ///< Final checkpoint whose output is not out.
+  std::optional<newer_copy> newer; ///< The store is to be made as this copy is; then start again at once.
 };
 
 [[nodiscard]] attempt_end failed_attempt(error e);
@@ -26,7 +27,7 @@ struct attempt_end {
 struct supervised_life {
   std::size_t first_map = 0; ///< Address space of the store at first; it grows when the file does.
   std::string from;          ///< For the log: what a restart goes on from.
-  std::function<attempt_end(job_store&)> attempt;
+  std::function<attempt_end(job_store&, bool rebuilt)> attempt; ///< `rebuilt`: the store was made from its copy just now.
   /// What the last attempt left; called unless the job failed. Null: nothing to see to.
   std::function<attempt_end(job_store&, attempt_end)> settle{};
 };

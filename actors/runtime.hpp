@@ -22,6 +22,9 @@ struct checkpoint_settings {
   duration timeout = std::chrono::minutes(10);
   unsigned tolerated_failures = 3;
   unsigned retained = 1;
+  /// Where copies of the checkpoints go, durable before a checkpoint counts as complete; empty: nowhere. A store that is gone, or
+  /// not the newest, is made from there.
+  std::string directory;
 };
 
 struct restart_settings {
@@ -127,6 +130,15 @@ struct commits_status {
   std::uint64_t open = 0;      ///< Events that the actor has and has not answered.
 };
 
+/// What the copies of the checkpoints cost, since the process started.
+struct copies_status {
+  std::uint64_t changes = 0; ///< Checkpoints and facts.
+  std::uint64_t bytes = 0;
+  std::uint64_t snapshots = 0;
+  std::uint64_t snapshot_bytes = 0;
+  duration waiting{0}; ///< So long one has been waiting for checkpoint.directory; 0: none does.
+};
+
 /// A snapshot of figures for the live line and for status. Rates are for the reader of two snapshots to compute.
 struct job_status {
   std::string job;
@@ -157,7 +169,8 @@ struct job_status {
   std::vector<parked_key> parked;          ///< Of an actor service.
   std::optional<commits_status> commits{}; ///< Of an ordinary actor, which has no checkpoints.
   std::vector<std::pair<std::string, std::uint64_t>>
-      counters{}; ///< By name: what an ordinary actor counts, and how its events went.
+      counters{};                        ///< By name: what an ordinary actor counts, and how its events went.
+  std::optional<copies_status> copies{}; ///< None without checkpoint.directory.
 };
 
 /// How a job of this process ended.

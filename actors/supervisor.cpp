@@ -15,9 +15,10 @@ class supervisor {
       : self_(self), options_(std::move(options)), spec_(*options_.spec), log_(spec_.plan.job, "-", -1) {}
 
   void run() {
-    supervise(options_, log_,
-              {first_map, "the last complete checkpoint", [this](job_store& store) { return attempt(store); },
-               [this](job_store& store, attempt_end end) { return settled(store, std::move(end)); }});
+    supervise(
+        options_, log_,
+        {first_map, "the last complete checkpoint", [this](job_store& store, bool rebuilt) { return attempt(store, rebuilt); },
+         [this](job_store& store, attempt_end end) { return settled(store, std::move(end)); }});
   }
 
  private:
@@ -30,13 +31,18 @@ class supervisor {
     return end;
   }
 
-  attempt_end attempt(job_store& store) {
+  attempt_end attempt(job_store& store, bool rebuilt) {
     options_.shared->end_attempt(false);
     attempt_connections connections;
-    recovery_steps recovery(spec_, store, options_.shared, log_);
+    recovery_steps recovery(spec_, store, options_.shared, log_, rebuilt);
     auto job = recovery.run(connections);
     if (!job)
       return failed_attempt(job.err());
+    if (job->newer) {
+      attempt_end end;
+      end.newer = std::move(job->newer);
+      return end;
+    }
     if (job->nothing_new) {
       log_.info("the input was read to its end before and nothing is new");
       attempt_end end;

@@ -37,7 +37,7 @@ class supervisor_of_actor {
   void run() {
     shared_.hosts_actor = true;
     supervise(options_, log_,
-              {first_map, "the lowest event that is not done", [this](job_store& store) { return attempt(store); }});
+              {first_map, "the lowest event that is not done", [this](job_store& store, bool) { return attempt(store); }});
   }
 
  private:

@@ -54,6 +54,12 @@ const settings_of<checkpoint_config>& checkpoint_table() {
           {.bounds = between(1, 100),
            .trade_off = "Each one more keeps one more delta out of the base: disk, and time at start.",
            .environment = "WEIR_CHECKPOINT_RETAINED"});
+    t.add("directory", &checkpoint_config::directory,
+          "Directory for copies of the checkpoints, durable there before they count as complete; empty: none.",
+          {.trade_off =
+               "With one, the loss of the machine's disk loses nothing; each checkpoint waits for two syncs there. It must be "
+               "there, and be on another disk or machine to be of use.",
+           .environment = "WEIR_CHECKPOINT_DIRECTORY"});
     return t;
   }();
   return table;

@@ -20,6 +20,7 @@ struct checkpoint_config {
   duration timeout = std::chrono::minutes(10);
   unsigned tolerated_failures = 3;
   unsigned retained = 1;
+  std::string directory;
 };
 
 /// `restart`: what the supervisor does when a job fails.

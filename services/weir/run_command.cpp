@@ -109,8 +109,8 @@ job_spec spec_of(job_plan plan, std::size_t memory, const restart_config& restar
   spec.name_space = c.name_space;
   spec.store_directory = c.store.path;
   spec.connections = connections;
-  spec.checkpoint = {c.checkpoint.interval, c.checkpoint.min_pause, c.checkpoint.timeout, c.checkpoint.tolerated_failures,
-                     c.checkpoint.retained};
+  spec.checkpoint = {c.checkpoint.interval,           c.checkpoint.min_pause, c.checkpoint.timeout,
+                     c.checkpoint.tolerated_failures, c.checkpoint.retained,  c.checkpoint.directory};
   spec.restart = {restart.initial_backoff, restart.max_backoff, restart.max_attempts};
   spec.memory_limit = memory;
   spec.channel_bytes = c.memory.channel.bytes;

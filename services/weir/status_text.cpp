@@ -148,12 +148,19 @@ void print_durability(std::string& out, const json::value& s, timestamp now) {
             ? "nothing yet"
             : fmt::format("up to checkpoint {} {} ago", p.at("checkpoint").to_number<std::uint64_t>(), age(p.at("at"), now)),
         bytes(p.at("waiting_bytes")), p.at("waiting_epochs").to_number<std::uint64_t>());
+  if (const auto* copies = s.as_object().if_contains("copies"); copies != nullptr && !copies->is_null())
+    out += fmt::format("  copied {} changes, {}; {} snapshots, {}\n", copies->at("changes").to_number<std::uint64_t>(),
+                       bytes(copies->at("bytes")), copies->at("snapshots").to_number<std::uint64_t>(),
+                       bytes(copies->at("snapshot_bytes")));
   out += fmt::format("  store {}, {} to load at a restart\n", bytes(s.at("store").at("bytes")),
                      bytes(s.at("store").at("unapplied_bytes")));
 }
 
 /// What waits for somebody: it comes first.
 void print_trouble(std::string& out, const json::value& s, timestamp now) {
+  if (const auto* copies = s.as_object().if_contains("copies"); copies != nullptr && !copies->is_null())
+    if (auto waits = copies->at("waiting_seconds").to_number<double>(); waits > 1)
+      out += fmt::format("  stuck: a checkpoint has waited {:.0f} s for checkpoint.directory\n", waits);
   for (const auto& o : s.at("graph").at("operators").as_array())
     if (!o.at("stuck").is_null())
       out += "  stuck: operator " + text(o.at("name")) + ": " + on_one_line(text(o.at("stuck"))) + "\n";

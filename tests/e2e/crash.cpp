@@ -15,6 +15,8 @@ crash_run::crash_run(const crash_settings& s, const scene& what, world& w, std::
     : settings_(s), scene_(what), world_(w), folder_(std::move(folder)), maker_(what.make_input(seed, s.keys)), random_(seed) {
   for (const auto& c : scene_.companions)
     companions_.push_back(c.make_input ? c.make_input(seed, s.keys) : nullptr);
+  if (settings_.copies)
+    std::filesystem::create_directories(copies());
 }
 
 crash_outcome crash_run::at_fail_points(const std::vector<std::string>& arms) {
@@ -126,6 +128,8 @@ std::unique_ptr<process> crash_run::start(const std::string& fail_point, bool un
   s.environment = world_.environment();
   s.environment.insert(scene_.environment.begin(), scene_.environment.end());
   s.environment["CHECKPOINT_INTERVAL"] = settings_.checkpoint_interval;
+  if (settings_.copies)
+    s.environment["WEIR_CHECKPOINT_DIRECTORY"] = copies();
   if (!fail_point.empty())
     s.environment["WEIR_FAIL_POINT"] = fail_point;
   s.directory = folder_;
@@ -199,6 +203,8 @@ process_end crash_run::wait_to_end(process& p) {
 bool crash_run::killed(const process_end& end, const std::string& doing) {
   if (end.signal == SIGKILL) {
     ++outcome_.kills;
+    if (settings_.lose_store)
+      std::filesystem::remove_all(world_.store());
     return true;
   }
   if (end.signal != 0 || (end.exit_code != 0 && end.exit_code != 6))

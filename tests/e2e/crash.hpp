@@ -30,6 +30,8 @@ struct crash_settings {
   std::chrono::milliseconds settling{60'000}; ///< After the last fault everything has come to its end by then.
   std::chrono::milliseconds life{1'500};      ///< The longest that a process lives before a kill at random.
   std::string checkpoint_interval = "100ms";
+  bool copies = false;     ///< Copies of the checkpoints go to a directory.
+  bool lose_store = false; ///< And each kill takes the job's store with it.
 };
 
 /// What came of one run.
@@ -67,6 +69,7 @@ class crash_run {
   [[nodiscard]] bool arm(const std::string& fail_points);
   crash_outcome run(const std::function<void()>& disturb);
   std::unique_ptr<process> start(const std::string& fail_point, bool until_end);
+  [[nodiscard]] std::filesystem::path copies() const { return folder_ / "copies"; }
   void feed();
   void judge();
   void open();

@@ -25,6 +25,8 @@ Kills a service at its fail points and at random times, starts it again, and jud
                                      later: at the fourth time, then at the second (default once,twice,later)
   --random N                         kills at random times, in a run of its own (default 0)
   --records N                        that a run reads, at least (default 12000)
+  --copies                           copies of the checkpoints are kept in another folder
+  --lose-store                       the same, and each kill takes the service's store with it
   --undisturbed                      one run that is not killed at all
   --seed N                           of the input and of the random times (default: from the clock; printed)
   --folder DIR                       for data and logs (default: a new one under the temporary folder); what a failed
@@ -96,6 +98,10 @@ arguments parse(int count, char** values) {
       a.random = number<unsigned>(option, value());
     else if (option == "--records")
       a.settings.records = number<std::size_t>(option, value());
+    else if (option == "--copies")
+      a.settings.copies = true;
+    else if (option == "--lose-store")
+      a.settings.copies = a.settings.lose_store = true;
     else if (option == "--undisturbed")
       a.undisturbed = true;
     else if (option == "--seed")
@@ -145,8 +151,11 @@ class crash_table {
     for (const auto& p : points)
       if (std::find(known.begin(), known.end(), p) == known.end())
         throw std::invalid_argument("no such fail point: " + p + "; `weir fail-points` prints them");
-    std::printf("%s on %s, seed %llu, %zu fail points\n", scene_.service.c_str(),
+    std::printf("%s on %s%s, seed %llu, %zu fail points\n", scene_.service.c_str(),
                 arguments_.log ? "embedded log" : ("Kafka at " + arguments_.brokers).c_str(),
+                arguments_.settings.lose_store ? ", each kill takes the store"
+                : arguments_.settings.copies   ? ", with copies"
+                                               : "",
                 static_cast<unsigned long long>(arguments_.seed), points.size());
     std::printf("%-28s %-11s %6s %6s %7s %7s %6s %8s%s  %s\n", "fail point", "mode", "starts", "kills", "input", "output", "late",
                 "seconds", scene_.settled ? "  settled" : "", "verdict");
@@ -184,11 +193,18 @@ class crash_table {
       // No step of the other connector is on the way.
       // Records that a broker refuses for good have their own test: tests/task/isolation_test.cpp.
       if (!line.starts_with(arguments_.log ? "kafka." : "log.") && !line.starts_with("publisher.refused") &&
-          !line.starts_with("publisher.fate_kept") && !(scene_.settled && of_one_job(line)))
+          !line.starts_with("publisher.fate_kept") && !(scene_.settled && of_one_job(line)) && on_the_way(line))
         names.push_back(line.substr(0, line.find('\t')));
     if (names.empty())
       throw std::runtime_error("weir fail-points prints nothing");
     return names;
+  }
+
+  // Without copies there is no step of theirs; with them a damaged store is made anew and never goes back.
+  bool on_the_way(const std::string& line) const {
+    const auto& s = arguments_.settings;
+    const auto of_a_rebuild = line.starts_with("copy.rebuilt") || line.starts_with("copy.store_replaced");
+    return !line.starts_with(s.copies ? "fall_back." : "copy.") && (s.lose_store || !of_a_rebuild);
   }
 
   // Fail points count in the process: with several jobs in it nobody knows whose checkpoint is newest and not published, and
@@ -262,7 +278,7 @@ class crash_table {
       reached |= row(point, mode, 0, [&](e2e::crash_run& r) { return r.at_fail_points(arms); }) > 0;
     }
     // Some steps are taken only by a start that finds what an earlier process left behind.
-    for (const auto* before : {"publisher.begin", "publisher.committed", "coordinator.completed"}) {
+    for (const auto* before : {"publisher.begin", "publisher.committed", "coordinator.completed", "copy.after_rename"}) {
       if (reached)
         return;
       if (point != before && std::find(known.begin(), known.end(), before) != known.end())

@@ -197,6 +197,22 @@ TEST_CASE("a partition that waits for memory says so, in every form") {
   CHECK(holds(metrics, R"(weir_partition_waiting{service="totals",operator="orders",topic="in",partition="1"} 0)"));
 }
 
+TEST_CASE("copies of checkpoints are counted, and one that waits for its directory is told first") {
+  auto s = sample();
+  CHECK(boost::json::parse(status_json({{s}, 1s}, nullptr, noon, 7, "1.2.3")).at("services").at(0).at("copies").is_null());
+  CHECK_FALSE(holds(metrics_text(std::vector{s}, {}, {}, "1.2.3"), "weir_checkpoint_copy"));
+  s.copies = copies_status{7, 2048, 1, 4096, duration{0}};
+  auto json = status_json({{s}, 1s}, nullptr, noon, 7, "1.2.3");
+  CHECK(holds(must_text(json), "copied 7 changes, " + approximate_size(2048) + "; 1 snapshots, " + approximate_size(4096)));
+  CHECK_FALSE(holds(must_text(json), "stuck"));
+  s.copies->waiting = 12s;
+  json = status_json({{s}, 1s}, nullptr, noon, 7, "1.2.3");
+  CHECK(holds(must_text(json), "stuck: a checkpoint has waited 12 s for checkpoint.directory"));
+  auto metrics = metrics_text(std::vector{s}, {}, {}, "1.2.3");
+  CHECK(holds(metrics, R"(weir_checkpoint_copy_changes_total{service="totals"} 7)"));
+  CHECK(holds(metrics, R"(weir_checkpoint_copy_waiting_seconds{service="totals"} 12)"));
+}
+
 TEST_CASE("partitions of a topic that several sources read say which one") {
   auto s = sample();
   CHECK_FALSE(holds(must_text(status_json({{s}, 1s}, nullptr, noon, 7, "1.2.3")), "in/0 by"));

@@ -86,6 +86,12 @@ void add_durability(metric_samples& out, const job_status& s) {
   out.add(metric::checkpoint_duration, {s.job}, s.checkpoint_durations);
   out.add(metric::store_size, {s.job}, static_cast<double>(s.store_bytes));
   out.add(metric::store_unapplied, {s.job}, static_cast<double>(s.unapplied_bytes));
+  if (s.copies) {
+    out.add(metric::copy_changes, {s.job}, static_cast<double>(s.copies->changes));
+    out.add(metric::copy_bytes, {s.job}, static_cast<double>(s.copies->bytes));
+    out.add(metric::copy_snapshot_bytes, {s.job}, static_cast<double>(s.copies->snapshot_bytes));
+    out.add(metric::copy_waiting, {s.job}, static_cast<double>(s.copies->waiting.count()) / 1e6);
+  }
   const auto& p = s.publisher;
   if (!p.present)
     return;

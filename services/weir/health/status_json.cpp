@@ -147,6 +147,16 @@ json::value publisher_of(const publisher_status& p) {
                       {"waiting_bytes", p.waiting_bytes}};
 }
 
+json::value copies_of(const job_status& s) {
+  if (!s.copies)
+    return nullptr;
+  return json::object{{"changes", s.copies->changes},
+                      {"bytes", s.copies->bytes},
+                      {"snapshots", s.copies->snapshots},
+                      {"snapshot_bytes", s.copies->snapshot_bytes},
+                      {"waiting_seconds", seconds(s.copies->waiting)}};
+}
+
 json::array parked_keys_of(const job_status& s) {
   std::vector<const parked_key*> oldest_first;
   for (const auto& key : s.parked)
@@ -205,6 +215,7 @@ json::object service_of(const job_status& s, const job_status* before, const rat
           {"commits", commits_of(s)},
           {"counters", counters_of(s)},
           {"publisher", publisher_of(s.publisher)},
+          {"copies", copies_of(s)},
           {"store", json::object{{"bytes", s.store_bytes}, {"unapplied_bytes", s.unapplied_bytes}}},
           {"parked", json::object{{"keys", s.parked.size()}, {"events", parked_events(s)}}},
           {"parked_keys", parked_keys_of(s)}};
