@@ -223,6 +223,53 @@ const settings_of<health_config>& health_table() {
   return table;
 }
 
+std::optional<setting_problem> check_node(const node_config& c) {
+  auto certificates = unsigned{!c.ca.empty()} + unsigned{!c.cert.empty()} + unsigned{!c.key.empty()};
+  if (certificates != 0 && certificates != 3)
+    return setting_problem{c.ca.empty()     ? "tls.ca"
+                           : c.cert.empty() ? "tls.cert"
+                                            : "tls.key",
+                           "tls.ca, tls.cert and tls.key only go together"};
+  if ((certificates == 0) == c.token.empty())
+    return setting_problem{"token", "either certificates (tls.ca, tls.cert, tls.key) or, on loopback only, a token file"};
+  if (!c.members.contains(c.name))
+    return setting_problem{"members", "'" + c.name + "', this node itself, is not among them"};
+  if (!c.leader.empty() && !c.members.contains(c.leader))
+    return setting_problem{"leader", "'" + c.leader + "' is not among the members"};
+  return std::nullopt;
+}
+
+const settings_of<node_config>& node_table() {
+  static const auto table = [] {
+    using c = node_config;
+    settings_of<c> t;
+    t.add("name", &c::name, "Name of this node: 1 to 63 of a-z, 0-9, `-`, `_`, `.`; what its certificate says.",
+          {.required = true, .effect = change_effect::fixed, .environment = "WEIR_NODE_NAME"});
+    t.add("cluster", &c::cluster, "Name of the cluster, as in the certificates.", {.required = true});
+    t.add("members", &c::members, "All nodes of the cluster, this one among them: name to host:port.",
+          {.required = true, .trade_off = "The same on every node; a node that is not listed is refused."});
+    t.add("listen", &c::listen, "host:port to listen on; without it what `members` says of this node.",
+          {.environment = "WEIR_NODE_LISTEN"});
+    t.add("tls.ca", &c::ca, "File of the cluster's certificate authority (PEM).");
+    t.add("tls.cert", &c::cert, "File of this node's certificate (PEM), with the SAN URI `weir://CLUSTER/NODE`.");
+    t.add("tls.key", &c::key, "File of its private key (PEM), readable by its owner only.");
+    t.add("token", &c::token, "File that stands for certificates where all members are on loopback; made when it is missing.");
+    t.add("capacity", &c::capacity, "Share of the work, relative to the other nodes'.", {.bounds = between(1, 10'000)});
+    t.add("directory", &c::directory, "The shared directory: the same on every node, for checkpoints.", {.required = true});
+    t.add("store", &c::store, "Directory of this node's own files; on a local disk. Made with mode 0700.",
+          {.environment = "WEIR_NODE_STORE"});
+    t.add("control", &c::control, "Which of the connections has the control topic.", {.required = true});
+    t.add("leader", &c::leader, "The node that leads for good, where the control topic is on the embedded log; else nothing.");
+    t.add("session", &c::session, "A leader that the control topic's broker has not heard for this long is replaced.",
+          {.bounds = between(1s, 5min),
+           .trade_off =
+               "Shorter: a dead leader is replaced sooner; the broker's `group.min.session.timeout.ms` (6s) is the least."});
+    t.rule(check_node);
+    return t;
+  }();
+  return table;
+}
+
 template <class T>
 config_section section(std::string name, std::string sentence, const settings_of<T>& table, T config::*member) {
   return {std::move(name), std::move(sentence), &table,
@@ -340,6 +387,18 @@ const std::vector<config_section>& config_sections() {
       section("health", "What the process tells over HTTP (docs/operations.md, docs/metrics.md).", health_table(),
               &config::health),
   };
+  return sections;
+}
+
+const std::vector<config_section>& node_sections() {
+  static const std::vector<config_section> sections = [] {
+    std::vector<config_section> out;
+    for (const auto& s : config_sections())
+      if (s.name.empty() || s.name == "logging")
+        out.push_back(s);
+    out.push_back(section("node", "One process of a cluster (docs/nodes.md).", node_table(), &config::node));
+    return out;
+  }();
   return sections;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -79,6 +80,22 @@ struct listen_address {
 /// stands for may change.
 result<listen_address> parse_listen_address(std::string_view text);
 
+/// `node` of a node file: one process of a cluster.
+struct node_config {
+  std::string name;
+  std::string cluster;
+  std::string listen;                         ///< host:port; empty: what `members` says of this node.
+  std::map<std::string, std::string> members; ///< host:port by name, this node among them.
+  std::string ca, cert, key;                  ///< Files; all or none.
+  std::string token;                          ///< File; instead of the certificates, on loopback only.
+  unsigned capacity = 1;
+  std::string directory;
+  std::string store = "./data/node";
+  std::string control; ///< Name of the connection with the control topic.
+  std::string leader;  ///< Of a cluster whose control topic is on the embedded log.
+  duration session = std::chrono::seconds(6);
+};
+
 /// One of `services`: which code, under which name, with which settings.
 struct service_config {
   std::string name;
@@ -102,6 +119,7 @@ struct config {
   logging_config logging;
   runtime_config runtime;
   health_config health;
+  node_config node; ///< Of a node file only.
 };
 
 /// What is known of a service type before any code of it runs.
@@ -154,8 +172,20 @@ loaded_config load_config(const std::string& path, std::span<const service_descr
                           std::span<const setting_override> overrides,
                           const config_environment& environment = config_environment::of_process());
 
+/// The same for a node file (`weir node --config`): version, namespace, `node`, `logging` and `connections`; no services.
+loaded_config read_node_config(std::string_view text, std::span<const setting_override> overrides,
+                               const config_environment& environment);
+loaded_config load_node_config(const std::string& path, std::span<const setting_override> overrides,
+                               const config_environment& environment = config_environment::of_process());
+
+/// The text of a services file without one of its services, written anew (comments are lost, references to secrets stay).
+/// Empty when it was the last; an empty text has none. Errors: invalid_config (no JSON), not_found.
+result<std::string> without_service(std::string_view text, const std::string& name);
+
 /// The JSON Schema (draft 2020-12) of configurations with these service types, ends with a line break.
 [[nodiscard]] std::string config_schema(std::span<const service_description> types);
+/// The same of node files.
+[[nodiscard]] std::string node_schema();
 /// The reference page in Markdown, ends with a line break.
 [[nodiscard]] std::string config_reference(std::span<const service_description> types);
 

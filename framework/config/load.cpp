@@ -16,18 +16,27 @@ namespace json = boost::json;
 
 std::string_view view(json::string_view s) { return {s.data(), s.size()}; }
 
+/// A services file, or the file of a node.
+enum class file_kind : std::uint8_t { services, node };
+
+const std::vector<config_section>& sections_of(file_kind kind) {
+  return kind == file_kind::node ? node_sections() : config_sections();
+}
+
 class config_loader {
  public:
-  config_loader(json_document doc, std::span<const service_description> types, const config_environment& environment,
-                loaded_config& out)
-      : doc_(std::move(doc)), types_(types), out_(out), reader_(doc_, environment, out.problems) {}
+  config_loader(json_document doc, file_kind kind, std::span<const service_description> types,
+                const config_environment& environment, loaded_config& out)
+      : doc_(std::move(doc)), kind_(kind), types_(types), out_(out), reader_(doc_, environment, out.problems) {}
 
   void load() {
     const auto* root = doc_.root.if_object();
     if (root == nullptr)
       return reader_.problem("", "the configuration must be an object: { … }");
-    std::vector<std::string_view> known{"connections", "services"};
-    for (const auto& section : config_sections()) {
+    std::vector<std::string_view> known{"connections"};
+    if (kind_ == file_kind::services)
+      known.emplace_back("services");
+    for (const auto& section : sections_of(kind_)) {
       if (section.name.empty())
         for (const auto& s : section.table->all())
           known.push_back(s.name);
@@ -40,10 +49,13 @@ class config_loader {
       if (key != "$schema" && std::find(known.begin(), known.end(), key) == known.end())
         reader_.unknown_key("/" + pointer_token(key), key, known);
     }
-    for (const auto& section : config_sections())
+    for (const auto& section : sections_of(kind_))
       load_section(*root, section);
     load_connections(*root);
-    load_services(*root);
+    if (kind_ == file_kind::services)
+      load_services(*root);
+    else
+      check_control();
   }
 
  private:
@@ -233,6 +245,18 @@ class config_loader {
     out_.value.services.push_back(std::move(service));
   }
 
+  void check_control() {
+    std::vector<std::string_view> known(connection_names_.begin(), connection_names_.end());
+    const auto& node = out_.value.node;
+    if (!node.control.empty() && std::find(known.begin(), known.end(), node.control) == known.end())
+      reader_.problem("/node/control", "there is no connection of this name" + did_you_mean(node.control, known));
+    for (const auto& c : out_.value.connections)
+      if (c.name == node.control && (c.type == "log") == node.leader.empty())
+        reader_.problem("/node/leader", c.type == "log"
+                                            ? "a cluster on the embedded log needs one: the node that has the log"
+                                            : "only a cluster on the embedded log has one; on Kafka the nodes find it");
+  }
+
   void check_topics(const service_config& service, const std::string& pointer) {
     std::vector<std::string_view> known(connection_names_.begin(), connection_names_.end());
     for (const auto& [name, value] : service.settings)
@@ -243,6 +267,7 @@ class config_loader {
   }
 
   json_document doc_;
+  file_kind kind_;
   std::span<const service_description> types_;
   loaded_config& out_;
   value_reader reader_;
@@ -275,14 +300,16 @@ config_environment config_environment::of_process() {
   }};
 }
 
-loaded_config read_config(std::string_view text, std::span<const service_description> types,
-                          std::span<const setting_override> overrides, const config_environment& environment) {
+namespace {
+
+loaded_config read_file_of(file_kind kind, std::string_view text, std::span<const service_description> types,
+                           std::span<const setting_override> overrides, const config_environment& environment) {
   loaded_config out;
   auto doc = parse_document(text, out.problems);
   if (!out.ok() && out.problems.front().pointer.empty())
     return out; // No JSON: nothing more can be said.
   if (doc.root.is_object())
-    for (const auto& section : config_sections())
+    for (const auto& section : sections_of(kind))
       for (const auto& s : section.table->all())
         if (auto value = s.environment.empty() ? std::nullopt : environment.variable(s.environment); value && !value->empty()) {
           auto pointer = (section.name.empty() ? "" : "/" + section.name) + "/" + s.name;
@@ -292,16 +319,15 @@ loaded_config read_config(std::string_view text, std::span<const service_descrip
   for (const auto& o : overrides)
     if (auto set = apply_override(doc, o); !set)
       out.problems.push_back({o.pointer, "--set " + set.err().message});
-  config_loader{std::move(doc), types, environment, out}.load();
+  config_loader{std::move(doc), kind, types, environment, out}.load();
   std::stable_sort(out.problems.begin(), out.problems.end(), [](const config_problem& a, const config_problem& b) {
     return std::pair(a.line, a.column) < std::pair(b.line, b.column);
   });
   return out;
 }
 
-loaded_config load_config(const std::string& path, std::span<const service_description> types,
-                          std::span<const setting_override> overrides, const config_environment& environment) {
-  loaded_config out;
+/// The file's text; none: `problems` says why.
+std::optional<std::string> text_of_file(const std::string& path, std::vector<config_problem>& problems) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::string text;
@@ -311,14 +337,60 @@ loaded_config load_config(const std::string& path, std::span<const service_descr
     text.resize(static_cast<std::size_t>(file.gcount()));
   }
   if (!file && !file.eof()) {
-    out.problems.push_back({"", "cannot be read: " + std::string(std::strerror(errno == 0 ? EIO : errno))});
-    return out;
+    problems.push_back({"", "cannot be read: " + std::string(std::strerror(errno == 0 ? EIO : errno))});
+    return std::nullopt;
   }
   if (text.size() > max_config_bytes) {
-    out.problems.push_back({"", "is larger than 4MiB"});
-    return out;
+    problems.push_back({"", "is larger than 4MiB"});
+    return std::nullopt;
   }
-  return read_config(text, types, overrides, environment);
+  return text;
+}
+
+} // namespace
+
+loaded_config read_config(std::string_view text, std::span<const service_description> types,
+                          std::span<const setting_override> overrides, const config_environment& environment) {
+  return read_file_of(file_kind::services, text, types, overrides, environment);
+}
+
+loaded_config load_config(const std::string& path, std::span<const service_description> types,
+                          std::span<const setting_override> overrides, const config_environment& environment) {
+  loaded_config out;
+  auto text = text_of_file(path, out.problems);
+  return text ? read_config(*text, types, overrides, environment) : out;
+}
+
+loaded_config read_node_config(std::string_view text, std::span<const setting_override> overrides,
+                               const config_environment& environment) {
+  return read_file_of(file_kind::node, text, {}, overrides, environment);
+}
+
+loaded_config load_node_config(const std::string& path, std::span<const setting_override> overrides,
+                               const config_environment& environment) {
+  loaded_config out;
+  auto text = text_of_file(path, out.problems);
+  return text ? read_node_config(*text, overrides, environment) : out;
+}
+
+result<std::string> without_service(std::string_view text, const std::string& name) {
+  auto missing = error{errc::not_found, "there is no service '" + name + "' in the services file in force"};
+  if (text.empty())
+    return missing;
+  std::vector<config_problem> problems;
+  auto doc = parse_document(text, problems);
+  auto* root = problems.empty() ? doc.root.if_object() : nullptr;
+  auto* services = root != nullptr && root->contains("services") ? root->at("services").if_array() : nullptr;
+  if (services == nullptr)
+    return error{errc::invalid_config, "the services file in force cannot be read"};
+  for (auto* it = services->begin(); it != services->end(); ++it) {
+    const auto* found = it->if_object() != nullptr ? it->get_object().if_contains("name") : nullptr;
+    if (found == nullptr || !found->is_string() || view(found->get_string()) != name)
+      continue;
+    services->erase(it);
+    return services->empty() ? std::string{} : json::serialize(doc.root);
+  }
+  return missing;
 }
 
 } // namespace weir

@@ -145,6 +145,13 @@ std::string config_reference(std::span<const service_description> types) {
     out += "### Type `" + t.name + "`\n\n" + t.sentence + "\n\n";
     table(out, "", *t.settings);
   }
+  out +=
+      "## Node files\n\nWhat `weir node --config NODE.json` reads ([nodes](nodes.md)): `version`, `namespace`, `logging` and "
+      "`connections` as above, no services, and `node`. Schema: "
+      "[config/weir-node.schema.json](../config/weir-node.schema.json).\n\n";
+  for (const auto& section : node_sections())
+    if (section.name == "node")
+      table(out, "/node/", *section.table);
   out.pop_back();
   return out;
 }

@@ -23,6 +23,7 @@ struct command_state {
   services_options services;
   new_service_options scaffold;
   node_certs_options certs;
+  cluster_options cluster;
   log_create_options create;
   log_produce_options produce;
   log_consume_options consume;
@@ -60,6 +61,7 @@ class command_line {
     state_.run.source = state_.file;
     state_.status.source = state_.file;
     state_.parked.source = state_.file;
+    state_.cluster.node = state_.file;
     return state_.chosen();
   }
 
@@ -203,14 +205,48 @@ class command_line {
   }
 
   void add_node_commands() {
-    auto* node = app_.add_subcommand("node", "Prepare the nodes of a cluster");
-    node->require_subcommand(1);
+    auto* node = app_.add_subcommand("node", "Run a node of a cluster until SIGINT or SIGTERM, or prepare nodes");
+    auto node_file = [this](CLI::App* sub) {
+      return sub->add_option("--config", state_.file.file, "File of the node (docs/nodes.md)")->type_name("NODE.json");
+    };
+    auto* config = node_file(node);
+    node->require_subcommand(0, 1);
+    node->final_callback([this, node, config] {
+      if (!node->get_subcommands().empty())
+        return; // It has been chosen before this.
+      if (config->count() == 0)
+        throw CLI::RequiredError("--config NODE.json, or a subcommand");
+      state_.chosen = [this] { return node_command_of(program_, state_.file, seams_); };
+    });
     auto* certs = command(*node, "certs", "Make a test certificate authority and a certificate with key for each node",
                           [this] { return node_certs_command(state_.certs, seams_); });
     certs->add_option("DIR", state_.certs.directory, "Directory for them; an authority that is there signs")->required();
     certs->add_option("--cluster", state_.certs.cluster, "Name of the cluster")->required()->type_name("NAME");
     certs->add_option("NODE", state_.certs.nodes, "Names of nodes")->required();
     certs->add_option("--days", state_.certs.days, "How long the nodes' certificates are valid")->capture_default_str();
+
+    auto* cluster = app_.add_subcommand("cluster", "Look at a cluster and give it orders, through a node of this machine");
+    cluster->require_subcommand(1);
+    auto order = [&](const char* name, const char* sentence, std::function<exit_code()> run) {
+      auto* sub = command(*cluster, name, sentence, std::move(run));
+      node_file(sub)->required();
+      return sub;
+    };
+    order("status", "Leader, nodes, links, and the services file on record", [this] {
+      return cluster_status_command(state_.cluster, seams_);
+    })->add_flag("--json", state_.cluster.json, "The answer as it came");
+    order("apply", "Check a services file and make it the cluster's, with the one before as fallback",
+          [this] { return cluster_apply_command(program_, state_.cluster, seams_); })
+        ->add_option("FILE", state_.cluster.file, "Configuration file")
+        ->required();
+    order("remove", "Take a service out of the cluster's services file",
+          [this] { return cluster_remove_command(state_.cluster, seams_); })
+        ->add_option("SERVICE", state_.cluster.name, "Its name")
+        ->required();
+    auto* drain =
+        order("drain", "Give a node no work any more", [this] { return cluster_drain_command(state_.cluster, seams_); });
+    drain->add_option("NODE", state_.cluster.name, "Its name")->required();
+    drain->add_flag("--undo", state_.cluster.undo, "Give it work again");
   }
 
   void add_tools() {
@@ -224,6 +260,10 @@ class command_line {
     config->require_subcommand(1);
     command(*config, "schema", "Print the JSON Schema of configurations", [this] {
       seams_.out << config_schema(descriptions_of(program_));
+      return exit_code::done;
+    });
+    command(*config, "node-schema", "Print the JSON Schema of node files", [this] {
+      seams_.out << node_schema();
       return exit_code::done;
     });
     command(*config, "reference", "Print the reference of all settings in Markdown", [this] {

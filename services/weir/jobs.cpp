@@ -39,10 +39,9 @@ std::vector<service_description> descriptions_of(const program& p) {
   return out;
 }
 
-loaded_jobs load_jobs(const program& p, const std::string& file, const std::vector<setting_override>& overrides,
-                      const program_seams& seams) {
-  auto types = descriptions_of(p);
-  auto loaded = load_config(file, types, overrides, seams.environment);
+namespace {
+
+loaded_jobs plan_all(const program& p, loaded_config loaded, const program_seams& seams) {
   loaded_jobs out{std::move(loaded.value), {}, std::move(loaded.problems)};
   if (!out.ok())
     return out;
@@ -61,6 +60,18 @@ loaded_jobs load_jobs(const program& p, const std::string& file, const std::vect
     out.plans.push_back(std::move(*plan));
   }
   return out;
+}
+
+} // namespace
+
+loaded_jobs load_jobs(const program& p, const std::string& file, const std::vector<setting_override>& overrides,
+                      const program_seams& seams) {
+  return plan_all(p, load_config(file, descriptions_of(p), overrides, seams.environment), seams);
+}
+
+loaded_jobs read_jobs(const program& p, std::string_view text, const std::vector<setting_override>& overrides,
+                      const program_seams& seams) {
+  return plan_all(p, read_config(text, descriptions_of(p), overrides, seams.environment), seams);
 }
 
 void print_problems(std::ostream& to, const std::string& file, const std::vector<config_problem>& problems) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 #include <weir/config/config.hpp>
 #include "services/weir/program.hpp"
@@ -21,6 +22,10 @@ struct loaded_jobs {
 /// come together too, once the file itself is right. User code that throws is a problem of its service. Touches no broker,
 /// no log and no store.
 loaded_jobs load_jobs(const program& p, const std::string& file, const std::vector<setting_override>& overrides,
+                      const program_seams& seams);
+
+/// The same of a file's text.
+loaded_jobs read_jobs(const program& p, std::string_view text, const std::vector<setting_override>& overrides,
                       const program_seams& seams);
 
 /// `FILE:line:column pointer: message`, one a line.

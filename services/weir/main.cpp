@@ -10,6 +10,9 @@
 #include "services/shop/generate_shop.hpp"
 #include "services/weir/generate_command.hpp"
 #include "services/weir/program.hpp"
+#ifdef WEIR_NODES
+#include "services/weir/node_commands.hpp"
+#endif
 
 int main(int argc, char** argv) {
   weir::program all;
@@ -17,5 +20,8 @@ int main(int argc, char** argv) {
                   weir::shop::inventory_service(), weir::shop::payments_service(),  weir::shop::notifier_service()};
   all.commands = {weir::generate_command(all, weir::orders_generator()), weir::generate_command(all, weir::charges_generator()),
                   weir::generate_command(all, weir::clicks_generator()), weir::generate_command(all, weir::shop_generator())};
+#ifdef WEIR_NODES
+  all.start_node = weir::start_node;
+#endif
   return weir::main(argc, argv, all);
 }

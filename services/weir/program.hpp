@@ -109,10 +109,15 @@ struct program_command {
   std::function<result<int>(const command_arguments&)> run;
 };
 
+class node_host;
+struct node_start;
+
 /// What a program brings: `int main(int c, char** v) { return weir::main(c, v, {.services = {…}}); }`.
 struct program {
   std::vector<service_type> services;
   std::vector<program_command> commands = {};
+  /// What makes a process of it a node of a cluster; empty: it cannot be one. The program `weir` has it.
+  std::function<result<std::unique_ptr<node_host>>(node_start)> start_node = {};
 };
 
 /// The whole command: run, validate, graph, checkpoints, log, fail-points, config, and the program's own. Returns the exit

@@ -1,0 +1,99 @@
+#include "actors/nodes/node_board.hpp"
+#include <boost/json.hpp>
+#include <set>
+#include <weir/cluster/placement.hpp>
+
+namespace weir {
+namespace {
+
+namespace json = boost::json;
+
+json::array names(const auto& all) {
+  json::array out;
+  for (const auto& name : all)
+    out.emplace_back(name);
+  return out;
+}
+
+/// Whom a placement could use now, by what the nodes say of themselves and of each other.
+std::set<std::string> able(const node_board::view& v, const std::string& leader) {
+  if (!v.reports.contains(leader))
+    return {};
+  std::vector<cluster::node_facts> facts;
+  for (const auto& [name, r] : v.reports) {
+    auto draining = false;
+    if (v.control)
+      if (auto m = v.control->members().find(name); m != v.control->members().end())
+        draining = m->second.draining;
+    facts.push_back({name, r.capacity, r.control && r.directory && !draining, {r.hears.begin(), r.hears.end()}});
+  }
+  auto chosen = cluster::connected_set(leader, facts, {});
+  for (const auto& f : facts)
+    if (!f.usable)
+      chosen.erase(f.node);
+  return chosen;
+}
+
+} // namespace
+
+cluster::control_seat::surroundings node_board::surroundings(const std::string& self) const {
+  std::lock_guard lock(mutex_);
+  cluster::control_seat::surroundings s;
+  s.directory_answered = view_.directory_answered;
+  for (const auto& [name, l] : view_.links)
+    s.peers += l.up ? 1 : 0;
+  if (view_.control) {
+    const auto& leader = view_.control->leader().node;
+    auto found = view_.links.find(leader);
+    s.hears_leader = leader == self || (found != view_.links.end() && found->second.up);
+  }
+  return s;
+}
+
+void node_board::note(const cluster::control_seat& seat) {
+  std::lock_guard lock(mutex_);
+  if (seat.has_read() && (!view_.control || view_.control->next_offset() != seat.state().next_offset()))
+    view_.control = std::make_shared<const cluster::cluster_state>(seat.state());
+  view_.trouble = seat.trouble();
+  view_.leads = seat.leads();
+  view_.replaced = seat.replaced();
+}
+
+std::string node_board::leader(const std::string& appointed) const {
+  std::lock_guard lock(mutex_);
+  return view_.control ? view_.control->leader().node : appointed;
+}
+
+std::string board_json(const node_board::view& v, const std::string& cluster, const std::string& self,
+                       const std::string& leader) {
+  json::object out;
+  out["node"] = self;
+  out["cluster"] = cluster;
+  out["leader"] = leader;
+  out["leads"] = v.leads;
+  out["term"] = v.control && !v.control->leader().node.empty() ? json::value(v.control->term()) : json::value(nullptr);
+  out["trouble"] = v.trouble;
+  json::object links;
+  for (const auto& [name, l] : v.links)
+    links[name] = json::object{{"up", l.up}, {"why", l.why}};
+  out["links"] = links;
+  json::object nodes;
+  for (const auto& [name, r] : v.reports)
+    nodes[name] = json::object{{"address", r.address}, {"capacity", r.capacity},   {"hears", names(r.hears)},
+                               {"control", r.control}, {"directory", r.directory}, {"term", r.term}};
+  out["nodes"] = nodes;
+  out["able"] = names(able(v, leader));
+  json::object members;
+  out["services"] = nullptr;
+  if (v.control) {
+    for (const auto& [name, m] : v.control->members())
+      members[name] = json::object{
+          {"address", m.address}, {"capacity", m.capacity}, {"draining", m.draining}, {"present", v.reports.contains(name)}};
+    if (const auto& s = v.control->services())
+      out["services"] = json::object{{"version", s->version}, {"text", s->text}, {"fallback", s->fallback.has_value()}};
+  }
+  out["members"] = members;
+  return json::serialize(out);
+}
+
+} // namespace weir

@@ -1,0 +1,57 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+#include <weir/cluster/control_seat.hpp>
+#include <weir/net/control_words.hpp>
+
+namespace weir {
+
+/// What a node knows of its cluster, for whoever asks: written by the actor that speaks for it, the seat and the directory's
+/// thread. Any thread.
+class node_board {
+ public:
+  struct link {
+    bool up = false;
+    std::string why; ///< Not up: since when not, and why.
+  };
+  struct view {
+    std::map<std::string, link> links;          ///< By peer.
+    std::map<std::string, node_report> reports; ///< Of those heard within the time after which a peer is lost, and our own.
+    std::shared_ptr<const cluster::cluster_state> control; ///< Empty: never read.
+    std::string trouble;                                   ///< Why the control topic cannot be read now.
+    bool leads = false;
+    bool replaced = false;
+    duration directory_answered{0};
+  };
+  explicit node_board(duration now) { view_.directory_answered = now; }
+
+  [[nodiscard]] view look() const {
+    std::lock_guard lock(mutex_);
+    return view_;
+  }
+  template <class F>
+  void change(F f) {
+    std::lock_guard lock(mutex_);
+    f(view_);
+  }
+  /// What the seat wants to know; `log_answered` is not ours.
+  [[nodiscard]] cluster::control_seat::surroundings surroundings(const std::string& self) const;
+  /// By the seat's thread.
+  void note(const cluster::control_seat& seat);
+  /// Who leads, as far as it is known: of the control topic, or appointed.
+  [[nodiscard]] std::string leader(const std::string& appointed) const;
+
+ private:
+  mutable std::mutex mutex_;
+  view view_;
+};
+
+/// A board as JSON: node, cluster, leader, term, links, nodes, members, services, which nodes could work together.
+[[nodiscard]] std::string board_json(const node_board::view& v, const std::string& cluster, const std::string& self,
+                                     const std::string& leader);
+
+} // namespace weir

@@ -1,0 +1,227 @@
+#include "actors/nodes/node_host.hpp"
+#include <dirent.h>
+#include <atomic>
+#include <condition_variable>
+#include <future>
+#include <random>
+#include <thread>
+#include <weir/cluster/orders.hpp>
+#include <weir/config/config.hpp>
+#include <weir/core/clock.hpp>
+#include "actors/nodes/node_speaker.hpp"
+#include "actors/nodes/node_transport.hpp"
+
+namespace weir {
+namespace {
+
+constexpr auto command_time = std::chrono::seconds(15);
+
+class host_config final : public caf::actor_system_config {
+ public:
+  host_config() {
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", std::size_t{2});
+    set("logger.verbosity", caf::atom("quiet"));
+    load_middleman(*this);
+  }
+};
+
+/// Asks the shared directory for a name each interval, on a thread of its own: it may hang for as long as it likes.
+class directory_watch {
+ public:
+  directory_watch(std::string path, std::shared_ptr<node_board> board) : state_(std::make_shared<state>()) {
+    std::thread([s = state_, path = std::move(path), board = std::move(board)] {
+      std::unique_lock lock(s->mutex);
+      while (!s->stop) {
+        lock.unlock();
+        if (auto* d = ::opendir(path.c_str()); d != nullptr) {
+          errno = 0;
+          auto good = ::readdir(d) != nullptr || errno == 0;
+          ::closedir(d);
+          if (good)
+            board->change([](auto& v) { v.directory_answered = system_clock().monotonic(); });
+        }
+        lock.lock();
+        s->changed.wait_for(lock, std::chrono::milliseconds(500), [&] { return s->stop; });
+      }
+    }).detach();
+  }
+  ~directory_watch() {
+    std::lock_guard lock(state_->mutex);
+    state_->stop = true;
+    state_->changed.notify_all();
+  }
+  directory_watch(const directory_watch&) = delete;
+
+ private:
+  struct state {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool stop = false;
+  };
+  std::shared_ptr<state> state_;
+};
+
+class host final : public node_host {
+ public:
+  explicit host(node_host_options o) : options_(std::move(o)), system_(config_) {}
+  ~host() override {
+    transport_.reset();
+    // Its callbacks use the board and, through the speaker's, the seat: first the speaker ends, then the seat.
+    if (speaker_) {
+      caf::scoped_actor self(system_);
+      self->send_exit(speaker_, caf::exit_reason::user_shutdown);
+      self->wait_for(speaker_);
+      speaker_ = nullptr;
+    }
+    seat_.reset();
+  }
+
+  result<> begin() {
+    start_ = std::random_device{}() | std::uint64_t{std::random_device{}()} << 32;
+    WEIR_TRY(open_seat());
+    WEIR_TRY(connect());
+    watch_ = std::make_unique<directory_watch>(options_.directory, board_);
+    return success();
+  }
+
+  result<std::string> command(node_command c) override {
+    auto promised = std::make_shared<std::promise<node_answer>>();
+    auto answer = promised->get_future();
+    caf::anon_send(speaker_, msg::order{std::move(c), [promised](node_answer a) { promised->set_value(std::move(a)); }});
+    if (answer.wait_for(command_time) != std::future_status::ready)
+      return error{errc::unavailable, "no answer in time: look at `weir cluster status` whether it was done"};
+    return result_of(answer.get());
+  }
+  [[nodiscard]] std::uint16_t port() const override { return transport_->port(); }
+  [[nodiscard]] bool replaced() const override { return board_->look().replaced; }
+
+ private:
+  result<> open_seat() {
+    if (!options_.open_seat)
+      return success();
+    cluster::running_seat::options o;
+    o.seat.node = options_.self.name;
+    o.seat.start = start_;
+    o.seat.log = log_;
+    o.surroundings = [board = board_, self = options_.self.name](duration) { return board->surroundings(self); };
+    WEIR_ASSIGN(seat_, options_.open_seat(std::move(o)));
+    return success();
+  }
+
+  result<> connect() {
+    node_transport_options t;
+    t.cluster = options_.cluster;
+    t.self = {options_.self.name, options_.self.host, options_.self.port};
+    for (const auto& m : options_.members)
+      t.members.push_back({m.name, m.host, m.port});
+    if (!options_.ca.empty())
+      t.tls = tls_files{options_.ca, options_.certificate, options_.key};
+    t.token_file = options_.token;
+    speaker_options s;
+    s.self = options_.self.name;
+    s.appointed_leader = options_.appointed_leader;
+    s.seated = seat_ != nullptr;
+    for (const auto& m : options_.members) {
+      if (m.name == s.self)
+        s.report.address = m.host + ":" + std::to_string(m.port);
+      else
+        board_->change([&](auto& v) { v.links[m.name] = {false, "not connected yet"}; });
+    }
+    s.report.node = s.self;
+    s.report.start = start_;
+    s.report.capacity = options_.capacity;
+    s.board = board_;
+    s.lead = [this](node_command c, std::function<void(node_answer)> done) { lead(std::move(c), std::move(done)); };
+    s.tick = [this](const std::map<std::string, node_report>& reports) { each_interval(reports); };
+    s.status = [this] {
+      return board_json(board_->look(), options_.cluster, options_.self.name, board_->leader(options_.appointed_leader));
+    };
+    speaker_ = system_.spawn(node_speaker, std::move(s));
+    t.speaker = speaker_;
+    t.up = [to = speaker_](const peer_link& l) { caf::anon_send(to, msg::peer_up{l}); };
+    t.down = [to = speaker_](const std::string& node, const std::string& why) { caf::anon_send(to, msg::peer_down{node, why}); };
+    auto transport = node_transport::start(system_, std::move(t));
+    if (!transport)
+      return transport.err();
+    transport_ = std::move(*transport);
+    return success();
+  }
+
+  /// By the speaker.
+  void each_interval(const std::map<std::string, node_report>& reports) {
+    if (!seat_)
+      return;
+    std::vector<cluster::member_record> members;
+    for (const auto& [name, r] : reports)
+      members.push_back({name, r.address, r.capacity, r.start, false});
+    seat_->with([this, members = std::move(members)](cluster::control_seat& seat) {
+      board_->note(seat);
+      if (!seat.leads() || registering_)
+        return;
+      auto bodies = cluster::decide_members(seat.state(), members);
+      if (bodies.empty())
+        return;
+      registering_ = true;
+      seat.office().commit(0, std::move(bodies), [this](const result<>&) { registering_ = false; });
+    });
+  }
+
+  /// By the speaker; on to the seat's thread.
+  void lead(node_command c, std::function<void(node_answer)> done) {
+    seat_->with([this, c = std::move(c), done = std::move(done)](cluster::control_seat& seat) {
+      if (!seat.leads())
+        return done(answer_of(error{errc::unavailable, "node '" + options_.self.name + "' does not lead any more; try again"}));
+      auto what = decide(c, seat.state());
+      if (!what)
+        return done(answer_of(what.err()));
+      if (what->bodies.empty())
+        return done({0, what->said});
+      seat.office().commit(0, std::move(what->bodies), [done, said = what->said](const result<>& r) {
+        done(r ? node_answer{0, said}
+               : answer_of(error{errc::unavailable, "the lead was lost on the way (" + r.err().message +
+                                                        "): look at `weir cluster status` whether it was done"}));
+      });
+    });
+  }
+
+  result<cluster::decided> decide(const node_command& c, const cluster::cluster_state& read) const {
+    switch (c.what) {
+      case node_command::verb::apply:
+        WEIR_TRY(options_.check_services(c.text));
+        return cluster::decide_services(read, c.text);
+      case node_command::verb::remove: {
+        WEIR_ASSIGN(auto text, without_service(read.services() ? read.services()->text : "", c.name));
+        return cluster::decide_services(read, text);
+      }
+      case node_command::verb::drain:
+      case node_command::verb::fill:
+        return cluster::decide_draining(read, c.name, c.what == node_command::verb::drain);
+      case node_command::verb::status:
+        break;
+    }
+    return error{errc::invalid_argument, "not an order for a leader"};
+  }
+
+  node_host_options options_;
+  logger log_{"cluster", "-", -1};
+  std::uint64_t start_ = 0;
+  std::shared_ptr<node_board> board_ = std::make_shared<node_board>(system_clock().monotonic());
+  bool registering_ = false; ///< Of the seat's thread.
+  host_config config_;
+  caf::actor_system system_;
+  caf::actor speaker_;
+  std::unique_ptr<cluster::running_seat> seat_;
+  std::unique_ptr<directory_watch> watch_;
+  std::unique_ptr<node_transport> transport_;
+};
+
+} // namespace
+
+result<std::unique_ptr<node_host>> node_host::start(node_host_options o) {
+  auto h = std::make_unique<host>(std::move(o));
+  WEIR_TRY(h->begin());
+  return std::unique_ptr<node_host>(std::move(h));
+}
+
+} // namespace weir

@@ -1,0 +1,57 @@
+#pragma once
+#include <boost/describe.hpp>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+#include <weir/core/result.hpp>
+
+/// What the actors that speak for two nodes say to each other, and what a command says to a node. Layout: docs/formats.md.
+namespace weir {
+
+/// What a node tells the others of itself, each interval.
+struct node_report {
+  std::string node;
+  std::string address;        ///< host:port for peers.
+  std::uint64_t start = 0;    ///< Random number of its process.
+  std::uint32_t capacity = 1; ///< Share of the work.
+  std::vector<std::string> hears;
+  bool control = false;   ///< It can read the control topic, or is connected with the node that reads it for it.
+  bool directory = false; ///< The shared directory answers it.
+  std::uint64_t term = 0; ///< Of the leader that it knows.
+};
+BOOST_DESCRIBE_STRUCT(node_report, (), (node, address, start, capacity, hears, control, directory, term))
+
+/// An order or a question, passed on to the leader where it is one of the leader's.
+struct node_command {
+  enum class verb : std::uint8_t {
+    status = 1, ///< What this node knows, as JSON.
+    apply = 2,  ///< `text` is the services file from now on.
+    remove = 3, ///< Takes the service `name` out of it.
+    drain = 4,  ///< The node `name` gets no work, and gives up what it has.
+    fill = 5,   ///< It gets work again.
+  };
+  verb what = verb::status;
+  std::string name;
+  std::string text;
+  bool passed_on = false; ///< By another node: not to be passed on again.
+};
+BOOST_DESCRIBE_STRUCT(node_command, (), (what, name, text, passed_on))
+
+struct node_answer {
+  std::int32_t code = 0; ///< Of errc; 0: done.
+  std::string text;      ///< The answer, or what was wrong: for people, or the JSON asked for.
+};
+BOOST_DESCRIBE_STRUCT(node_answer, (), (code, text))
+
+using node_word = std::variant<node_report, node_command, node_answer>;
+
+[[nodiscard]] std::string encode_word(const node_word& w);
+/// Errors: decode_failed; incompatible for another version or an unknown kind.
+result<node_word> decode_word(std::string_view bytes);
+
+[[nodiscard]] node_answer answer_of(const result<std::string>& r);
+[[nodiscard]] result<std::string> result_of(const node_answer& a);
+
+} // namespace weir

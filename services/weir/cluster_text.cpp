@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+#include <boost/json.hpp>
+#include "services/weir/node_commands.hpp"
+
+namespace weir {
+namespace {
+
+namespace json = boost::json;
+
+std::string text(const json::value& v) { return v.is_string() ? std::string(v.get_string()) : json::serialize(v); }
+
+std::string list(const json::value& v) {
+  std::string out;
+  for (const auto& name : v.get_array())
+    out += (out.empty() ? "" : ", ") + text(name);
+  return out.empty() ? "nobody" : out;
+}
+
+std::string node_line(const std::string& name, const json::object& members, const json::object& nodes) {
+  const auto* member = members.if_contains(name);
+  const auto* report = nodes.if_contains(name);
+  const auto& facts = (report != nullptr ? report : member)->get_object();
+  auto line = fmt::format("  {:<16} {:<22} capacity {}", name, text(facts.at("address")), text(facts.at("capacity")));
+  if (report == nullptr)
+    line += ", not heard by this node";
+  else {
+    line += ", hears " + list(facts.at("hears"));
+    if (!facts.at("control").get_bool())
+      line += ", without the control topic";
+    if (!facts.at("directory").get_bool())
+      line += ", without the shared directory";
+  }
+  if (member == nullptr)
+    line += ", not on record";
+  else if (member->get_object().at("draining").get_bool())
+    line += ", draining";
+  return line + "\n";
+}
+
+} // namespace
+
+std::string cluster_text(std::string_view bytes) {
+  auto parsed = json::parse({bytes.data(), bytes.size()});
+  const auto& s = parsed.get_object();
+  auto leader = text(s.at("leader"));
+  std::string out = "cluster " + text(s.at("cluster")) + ", seen by node " + text(s.at("node")) + "\n";
+  out += leader.empty() ? "no leader yet\n" : "leader " + leader;
+  if (!leader.empty())
+    out += (s.at("term").is_null() ? "" : ", term " + text(s.at("term"))) +
+           (s.at("leads").get_bool() || leader != text(s.at("node")) ? "" : ", which does not lead at the moment") + "\n";
+  if (auto trouble = text(s.at("trouble")); !trouble.empty())
+    out += "control topic: " + trouble + "\n";
+  const auto& members = s.at("members").get_object();
+  const auto& nodes = s.at("nodes").get_object();
+  out += "nodes\n";
+  std::map<std::string, bool> all;
+  for (const auto& m : members)
+    all[std::string(m.key())] = true;
+  for (const auto& n : nodes)
+    all[std::string(n.key())] = true;
+  for (const auto& [name, unused] : all)
+    out += node_line(name, members, nodes);
+  out += "able to work together: " + list(s.at("able")) + "\n";
+  for (const auto& l : s.at("links").get_object())
+    if (!l.value().at("up").get_bool())
+      out += "no connection with " + std::string(l.key()) + ": " + text(l.value().at("why")) + "\n";
+  if (s.at("services").is_null() || text(s.at("services").at("text")).empty())
+    out += "no services\n";
+  else
+    out += "services file version " + text(s.at("services").at("version")) + ", on record; no node runs it yet\n";
+  return out;
+}
+
+} // namespace weir

@@ -1,0 +1,83 @@
+#include <weir/cluster/log/log_seat.hpp>
+#include "actors/nodes/node_host.hpp"
+#include "tests/nodes/node_world.hpp"
+
+using namespace nodes_test;
+
+namespace {
+
+std::uint16_t free_port() {
+  unique_fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in a{};
+  a.sin_family = AF_INET;
+  a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof a;
+  REQUIRE(::bind(fd.value(), reinterpret_cast<const sockaddr*>(&a), size) == 0);
+  REQUIRE(::getsockname(fd.value(), reinterpret_cast<sockaddr*>(&a), &size) == 0);
+  return ntohs(a.sin_port);
+}
+
+/// Nodes a and b of a cluster on the embedded log, where a leads.
+struct pair_of_nodes {
+  temporary_directory directory;
+  std::uint16_t port_a = free_port(), port_b = free_port();
+
+  std::unique_ptr<node_host> start(const std::string& name) {
+    node_host_options o;
+    o.cluster = "shop";
+    o.members = {{"a", "127.0.0.1", port_a}, {"b", "127.0.0.1", port_b}};
+    o.self = name == "a" ? o.members[0] : o.members[1];
+    auto files = files_of(certificates(), name);
+    o.ca = files.authority;
+    o.certificate = files.certificate;
+    o.key = files.key;
+    o.directory = directory.path;
+    o.appointed_leader = "a";
+    o.capacity = name == "a" ? 1 : 3;
+    if (name == "a")
+      o.open_seat = [this](cluster::running_seat::options seat) {
+        return cluster::open_log_seat({directory.path + "/control", "test", std::move(seat)});
+      };
+    o.check_services = [](const std::string& text) -> result<> {
+      return text.find("wrong") == std::string::npos ? success() : result<>(error{errc::invalid_config, "it is wrong"});
+    };
+    auto host = node_host::start(std::move(o));
+    REQUIRE(host);
+    return std::move(*host);
+  }
+};
+
+std::string status_of(node_host& n) { return n.command({node_command::verb::status, "", "", false}).value(); }
+bool shows(node_host& n, const std::string& part) {
+  return eventually([&] { return status_of(n).find(part) != std::string::npos; });
+}
+
+} // namespace
+
+TEST_CASE("an order given to any node is done by the leader, and is on record when that starts again") {
+  pair_of_nodes world;
+  auto a = world.start("a");
+  auto b = world.start("b");
+  REQUIRE(shows(*b, R"("able":["a","b"])"));
+  REQUIRE(shows(*a, R"("able":["a","b"])"));
+  CHECK(shows(*a, R"("capacity":3,"draining":false,"present":true)"));
+
+  const std::string text = R"({"services": [{"name": "one"}]})";
+  CHECK(b->command({node_command::verb::apply, "", "wrong", false}).err().code == errc::invalid_config);
+  CHECK(b->command({node_command::verb::apply, "", text, false}).value() == "version 1 is in force");
+  CHECK(a->command({node_command::verb::remove, "two", "", false}).err().code == errc::not_found);
+  CHECK(b->command({node_command::verb::drain, "c", "", false}).err().code == errc::not_found);
+  CHECK(b->command({node_command::verb::drain, "b", "", false}).ok());
+  CHECK(shows(*a, R"("able":["a"])"));
+
+  a.reset();
+  CHECK(shows(*b, R"("able":[])"));
+  CHECK(b->command({node_command::verb::fill, "b", "", false}).err().code == errc::unavailable);
+  a = world.start("a");
+  REQUIRE(shows(*a, R"("nodes":{"a")"));
+  CHECK(shows(*a, R"("version":1)"));
+  CHECK(shows(*a, R"("capacity":3,"draining":true)"));
+  REQUIRE(eventually([&] { return b->command({node_command::verb::fill, "b", "", false}).ok(); }));
+  CHECK(shows(*a, R"("able":["a","b"])"));
+  CHECK(b->command({node_command::verb::remove, "one", "", false}).value() == "version 2 is in force");
+}

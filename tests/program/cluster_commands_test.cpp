@@ -1,0 +1,78 @@
+#include <weir/storage/job_store.hpp>
+#include "services/weir/node_commands.hpp"
+#include "tests/catch.hpp"
+#include "tests/program/program_fixture.hpp"
+
+using namespace weir;
+using namespace weir::test;
+
+namespace {
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// A node file on the embedded log, in a folder of its own.
+std::string node_file(const scratch& dir) {
+  std::filesystem::create_directories(dir.path() + "/shared");
+  std::ofstream(dir.path() + "/a.json")
+      << R"({"version": 1, "connections": {"main": {"type": "log", "path": ")" + dir.path() +
+             R"(/log"}}, "node": {"name": "a", "cluster": "shop", "members": {"a": "127.0.0.1:0"},
+  "token": ")" +
+             dir.path() + R"(/token", "directory": ")" + dir.path() + R"(/shared", "store": ")" + dir.path() +
+             R"(/a", "control": "main", "leader": "a"}})";
+  return dir.path() + "/a.json";
+}
+
+} // namespace
+
+TEST_CASE("the committed schema of node files is what the code generates") {
+  bench b;
+  REQUIRE(b.run({"config", "node-schema"}) == exit_code::done);
+  CHECK(b.out.str() == text_of(std::string(WEIR_SOURCE_DIR) + "/config/weir-node.schema.json"));
+}
+
+TEST_CASE("node wants a file or a subcommand, and says what is wrong with the file") {
+  scratch dir;
+  bench none, missing, other;
+  CHECK(none.run({"node"}) == exit_code::usage);
+  CHECK(holds(none.err.str(), "--config NODE.json, or a subcommand"));
+  CHECK(missing.run({"node", "--config", dir.path() + "/none.json"}) == exit_code::usage);
+  CHECK(holds(missing.err.str(), "cannot be read"));
+  auto file = node_file(dir);
+  std::filesystem::remove_all(dir.path() + "/shared");
+  CHECK(other.run({"node", "--config", file}) != exit_code::done);
+}
+
+TEST_CASE("orders for a cluster are checked before anybody is asked, and need a node that runs") {
+  scratch dir;
+  auto file = node_file(dir);
+  auto services = dir.path() + "/services.json";
+  bench status, apply, wrong, drain, remove;
+  CHECK(status.run({"cluster", "status", "--config", file}) == exit_code::environment);
+  CHECK(holds(status.err.str(), "is it running?"));
+  std::filesystem::copy_file(std::string(WEIR_SOURCE_DIR) + "/config/order-totals.json", services);
+  CHECK(apply.run({"cluster", "apply", "--config", file, services}) == exit_code::environment);
+  std::ofstream(services) << "{\"version\": 1, \"connections\": {}, \"services\": [{\"name\": \"x\", \"type\": \"nothing\"}]}";
+  CHECK(wrong.run({"cluster", "apply", "--config", file, services}) == exit_code::usage);
+  CHECK(holds(wrong.err.str(), services));
+  CHECK(drain.run({"cluster", "drain", "--config", file, "b"}) == exit_code::environment);
+  CHECK(remove.run({"cluster", "remove", "--config", file, "x"}) == exit_code::environment);
+}
+
+TEST_CASE("what a node knows of its cluster reads as lines") {
+  auto text = cluster_text(R"({"node":"b","cluster":"shop","leader":"a","leads":false,"term":18,"trouble":"",
+    "links":{"a":{"up":true,"why":""},"c":{"up":false,"why":"refused"}},
+    "nodes":{"a":{"address":"h1:1","capacity":2,"hears":["b"],"control":true,"directory":true,"term":18},
+             "b":{"address":"h2:1","capacity":1,"hears":["a"],"control":true,"directory":false,"term":18}},
+    "able":["a"],"services":{"version":3,"text":"{}","fallback":true},
+    "members":{"a":{"address":"h1:1","capacity":2,"draining":true,"present":true},
+               "c":{"address":"h3:1","capacity":1,"draining":false,"present":false}}})");
+  CHECK(holds(text, "leader a, term 18\n"));
+  CHECK(holds(text, "capacity 2, hears b, draining\n"));
+  CHECK(holds(text, "hears a, without the shared directory, not on record\n"));
+  CHECK(holds(text, "h3:1                   capacity 1, not heard by this node\n"));
+  CHECK(holds(text, "no connection with c: refused\n"));
+  CHECK(holds(text, "services file version 3"));
+}
