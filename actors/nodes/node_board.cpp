@@ -84,11 +84,32 @@ std::string board_json(const node_board::view& v, const std::string& cluster, co
   out["nodes"] = nodes;
   out["able"] = names(able(v, leader));
   json::object members;
+  out["placed"] = json::object{};
   out["services"] = nullptr;
   if (v.control) {
     for (const auto& [name, m] : v.control->members())
       members[name] = json::object{
           {"address", m.address}, {"capacity", m.capacity}, {"draining", m.draining}, {"present", v.reports.contains(name)}};
+    json::object placed;
+    for (const auto& [name, job] : v.control->jobs()) {
+      if (job.assignment.nodes.empty())
+        continue;
+      const auto& owner = job.assignment.nodes.front();
+      auto& one = placed[name] = json::object{{"node", owner.node}, {"phase", nullptr}, {"detail", ""}};
+      auto report = v.reports.find(owner.node);
+      if (report == v.reports.end())
+        continue;
+      for (const auto& s : report->second.services)
+        if (s.name == name) {
+          auto& o = one.as_object();
+          o["phase"] = s.phase;
+          o["detail"] = s.detail;
+          o["checkpoint"] = s.checkpoint;
+          o["lag"] = s.lag;
+          o["services_version"] = s.version;
+        }
+    }
+    out["placed"] = placed;
     if (const auto& s = v.control->services())
       out["services"] = json::object{{"version", s->version}, {"text", s->text}, {"fallback", s->fallback.has_value()}};
   }

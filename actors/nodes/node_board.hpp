@@ -25,6 +25,7 @@ class node_board {
     std::string trouble;                                   ///< Why the control topic cannot be read now.
     bool leads = false;
     bool replaced = false;
+    bool leaving = false; ///< This node is about to end: it takes no work.
     duration directory_answered{0};
   };
   explicit node_board(duration now) { view_.directory_answered = now; }

@@ -10,6 +10,8 @@
 #include <weir/core/clock.hpp>
 #include "actors/nodes/node_speaker.hpp"
 #include "actors/nodes/node_transport.hpp"
+#include "actors/nodes/service_keeper.hpp"
+#include "actors/nodes/service_placer.hpp"
 
 namespace weir {
 namespace {
@@ -66,6 +68,10 @@ class host final : public node_host {
  public:
   explicit host(node_host_options o) : options_(std::move(o)), system_(config_) {}
   ~host() override {
+    // What runs ends first, while the others can still be told: they take it over behind its last checkpoint.
+    board_->change([](auto& v) { v.leaving = true; });
+    if (keeper_)
+      keeper_->stop();
     transport_.reset();
     // Its callbacks use the board and, through the speaker's, the seat: first the speaker ends, then the seat.
     if (speaker_) {
@@ -80,6 +86,15 @@ class host final : public node_host {
   result<> begin() {
     start_ = std::random_device{}() | std::uint64_t{std::random_device{}()} << 32;
     WEIR_TRY(open_seat());
+    if (options_.start_service) {
+      service_keeper_options k;
+      k.self = options_.self.name;
+      k.start = start_;
+      k.board = board_;
+      k.start_service = options_.start_service;
+      k.log = log_;
+      keeper_ = std::make_shared<service_keeper>(std::move(k));
+    }
     WEIR_TRY(connect());
     watch_ = std::make_unique<directory_watch>(options_.directory, board_);
     return success();
@@ -134,6 +149,8 @@ class host final : public node_host {
     s.board = board_;
     s.lead = [this](node_command c, std::function<void(node_answer)> done) { lead(std::move(c), std::move(done)); };
     s.tick = [this](const std::map<std::string, node_report>& reports) { each_interval(reports); };
+    if (keeper_)
+      s.services = [keeper = keeper_] { return keeper->report(); };
     s.status = [this] {
       return board_json(board_->look(), options_.cluster, options_.self.name, board_->leader(options_.appointed_leader));
     };
@@ -155,9 +172,14 @@ class host final : public node_host {
     std::vector<cluster::member_record> members;
     for (const auto& [name, r] : reports)
       members.push_back({name, r.address, r.capacity, r.start, false});
-    seat_->with([this, members = std::move(members)](cluster::control_seat& seat) {
+    list_services();
+    seat_->with([this, members = std::move(members), reports, needs = needs_](cluster::control_seat& seat) {
       board_->note(seat);
-      if (!seat.leads() || registering_)
+      if (!seat.leads())
+        return placer_.stand_down();
+      if (needs)
+        placer_.turn(seat, reports, *needs, system_clock().monotonic());
+      if (registering_)
         return;
       auto bodies = cluster::decide_members(seat.state(), members);
       if (bodies.empty())
@@ -165,6 +187,25 @@ class host final : public node_host {
       registering_ = true;
       seat.office().commit(0, std::move(bodies), [this](const result<>&) { registering_ = false; });
     });
+  }
+
+  /// What the services file in force has; user code plans its jobs, so that is done once for each.
+  void list_services() {
+    auto seen = board_->look();
+    if (!options_.list_services || !seen.control || !seen.control->services() || seen.control->services()->version == listed_)
+      return;
+    const auto& file = *seen.control->services();
+    listed_ = file.version;
+    needs_.reset();
+    if (file.text.empty()) {
+      needs_.emplace();
+      return;
+    }
+    auto listed = options_.list_services(file.text);
+    if (listed)
+      needs_ = std::move(*listed);
+    else
+      log_.error("the services file in force cannot be read by this node: it places nothing", {{"cause", listed.err().message}});
   }
 
   /// By the speaker; on to the seat's thread.
@@ -207,13 +248,17 @@ class host final : public node_host {
   logger log_{"cluster", "-", -1};
   std::uint64_t start_ = 0;
   std::shared_ptr<node_board> board_ = std::make_shared<node_board>(system_clock().monotonic());
-  bool registering_ = false; ///< Of the seat's thread.
+  bool registering_ = false; ///< Of the seat's thread, as is the next.
+  service_placer placer_;
+  std::uint64_t listed_ = 0; ///< Version; of the speaker, as is the next.
+  std::optional<std::vector<cluster::service_need>> needs_;
   host_config config_;
   caf::actor_system system_;
   caf::actor speaker_;
   std::unique_ptr<cluster::running_seat> seat_;
   std::unique_ptr<directory_watch> watch_;
   std::unique_ptr<node_transport> transport_;
+  std::shared_ptr<service_keeper> keeper_;
 };
 
 } // namespace

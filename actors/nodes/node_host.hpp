@@ -4,8 +4,10 @@
 #include <string>
 #include <vector>
 #include <weir/cluster/seat/running_seat.hpp>
+#include <weir/cluster/service_placement.hpp>
 #include <weir/core/result.hpp>
 #include <weir/net/control_words.hpp>
+#include "actors/runtime.hpp"
 
 // No CAF here: the program and its tests see a node through this header alone.
 
@@ -31,6 +33,10 @@ struct node_host_options {
   std::function<result<std::unique_ptr<cluster::running_seat>>(cluster::running_seat::options)> open_seat;
   /// Whether a services file can be run by this node. Errors: invalid_config, with all that is wrong.
   std::function<result<>(const std::string& text)> check_services;
+  /// What a services file has. Errors: invalid_config.
+  std::function<result<std::vector<cluster::service_need>>(const std::string& text)> list_services;
+  /// Starts one service of a file here; see service_keeper_options. Empty: this node runs none.
+  std::function<result<std::unique_ptr<runtime>>(const cluster::services_record& file, const std::string& service)> start_service;
 };
 
 /// One process of a cluster: connected with the others, with a seat at the control topic. Leads when that is given to it. Any

@@ -41,8 +41,11 @@ void speaker_state::tick() {
   for (const auto& [name, p] : peers)
     mine.hears.push_back(name);
   mine.control = options.seated ? seen.control && seen.trouble.empty() : peers.contains(options.appointed_leader);
+  mine.control = mine.control && !seen.leaving;
   mine.directory = at - seen.directory_answered <= options.lost_after;
   mine.term = seen.control ? seen.control->term() : 0;
+  if (options.services)
+    mine.services = options.services();
   reports[options.self] = {mine, at};
   std::map<std::string, node_report> fresh;
   for (auto it = reports.begin(); it != reports.end();) {

@@ -19,6 +19,8 @@ struct speaker_options {
   std::function<void(node_command, std::function<void(node_answer)>)> lead;
   /// Each interval, with what the nodes report: the seat's moment.
   std::function<void(const std::map<std::string, node_report>&)> tick;
+  /// What runs on this node.
+  std::function<std::vector<running_service>()> services;
   /// Of the board, with all that is in it.
   std::function<std::string()> status;
   duration interval = std::chrono::milliseconds(500);

@@ -10,6 +10,19 @@
 /// What the actors that speak for two nodes say to each other, and what a command says to a node. Layout: docs/formats.md.
 namespace weir {
 
+/// A service that a node has, as it tells the others.
+struct running_service {
+  std::string name;
+  std::uint64_t version = 0; ///< Of the services file that it was started from.
+  std::string phase;
+  std::string detail; ///< Why it waits, what it failed on.
+  bool failed = false;
+  std::uint64_t checkpoint = 0;
+  std::int64_t lag = -1; ///< -1: unknown.
+  friend bool operator==(const running_service&, const running_service&) = default;
+};
+BOOST_DESCRIBE_STRUCT(running_service, (), (name, version, phase, detail, failed, checkpoint, lag))
+
 /// What a node tells the others of itself, each interval.
 struct node_report {
   std::string node;
@@ -20,8 +33,9 @@ struct node_report {
   bool control = false;   ///< It can read the control topic, or is connected with the node that reads it for it.
   bool directory = false; ///< The shared directory answers it.
   std::uint64_t term = 0; ///< Of the leader that it knows.
+  std::vector<running_service> services;
 };
-BOOST_DESCRIBE_STRUCT(node_report, (), (node, address, start, capacity, hears, control, directory, term))
+BOOST_DESCRIBE_STRUCT(node_report, (), (node, address, start, capacity, hears, control, directory, term, services))
 
 /// An order or a question, passed on to the leader where it is one of the leader's.
 struct node_command {

@@ -37,6 +37,20 @@ std::string node_line(const std::string& name, const json::object& members, cons
   return line + "\n";
 }
 
+std::string service_line(const std::string& name, const json::object& s) {
+  auto line = fmt::format("  {:<16} on {:<13}", name, text(s.at("node")));
+  if (s.at("phase").is_null())
+    return line + " not started there yet, or not heard of\n";
+  line += " " + text(s.at("phase"));
+  if (auto newest = s.at("checkpoint").to_number<std::uint64_t>(); newest > 0)
+    line += fmt::format(", checkpoint {}", newest);
+  if (auto lag = s.at("lag").to_number<std::int64_t>(); lag >= 0)
+    line += fmt::format(", {} records behind", lag);
+  if (auto detail = text(s.at("detail")); !detail.empty())
+    line += ": " + detail;
+  return line + "\n";
+}
+
 } // namespace
 
 std::string cluster_text(std::string_view bytes) {
@@ -65,9 +79,12 @@ std::string cluster_text(std::string_view bytes) {
     if (!l.value().at("up").get_bool())
       out += "no connection with " + std::string(l.key()) + ": " + text(l.value().at("why")) + "\n";
   if (s.at("services").is_null() || text(s.at("services").at("text")).empty())
-    out += "no services\n";
-  else
-    out += "services file version " + text(s.at("services").at("version")) + ", on record; no node runs it yet\n";
+    return out + "no services\n";
+  out += "services, by version " + text(s.at("services").at("version")) + " of the services file\n";
+  for (const auto& p : s.at("placed").get_object())
+    out += service_line(std::string(p.key()), p.value().get_object());
+  if (s.at("placed").get_object().empty())
+    out += "  none has a node yet\n";
   return out;
 }
 

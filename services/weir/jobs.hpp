@@ -28,6 +28,11 @@ loaded_jobs load_jobs(const program& p, const std::string& file, const std::vect
 loaded_jobs read_jobs(const program& p, std::string_view text, const std::vector<setting_override>& overrides,
                       const program_seams& seams);
 
+struct run_options;
+/// What the runtime needs of each job, in the order of the file, with connections that they share. Errors: of connections, with
+/// their pointer.
+result<std::vector<job_spec>> job_specs(const loaded_jobs& loaded, const run_options& options, const program_seams& seams);
+
 /// `FILE:line:column pointer: message`, one a line.
 void print_problems(std::ostream& to, const std::string& file, const std::vector<config_problem>& problems);
 

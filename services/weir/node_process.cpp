@@ -1,10 +1,15 @@
 #include <dirent.h>
+#include <sys/stat.h>
+#include <cerrno>
 #include <charconv>
 #include <condition_variable>
+#include <cstring>
 #include <fstream>
 #include <mutex>
 #include <ostream>
+#include <set>
 #include <sstream>
+#include <weir/core/logger.hpp>
 #include <weir/net/identity.hpp>
 #include <weir/storage/job_store.hpp>
 #include "services/weir/jobs.hpp"
@@ -63,17 +68,66 @@ result<> check_directory(const std::string& path) {
   return success();
 }
 
+result<loaded_jobs> jobs_in(const program& p, const std::string& text, const program_seams& seams) {
+  auto loaded = read_jobs(p, text, {}, seams);
+  if (loaded.ok())
+    return loaded;
+  std::ostringstream all;
+  print_problems(all, "the services file", loaded.problems);
+  return error{errc::invalid_config, all.str()};
+}
+
+/// What the leader has to know of the services to place them.
+result<std::vector<cluster::service_need>> services_in(const program& p, const std::string& text, const program_seams& seams) {
+  WEIR_ASSIGN(auto loaded, jobs_in(p, text, seams));
+  std::set<std::string> logs;
+  for (const auto& c : loaded.value.connections)
+    if (c.type == "log")
+      logs.insert(c.name);
+  std::vector<cluster::service_need> out;
+  for (const auto& plan : loaded.plans) {
+    auto& need = out.emplace_back();
+    need.name = plan.job;
+    for (const auto& v : plan.vertices) {
+      const auto& at = v.kind == vertex_kind::source ? v.source.topic.connection : v.sink.topic.connection;
+      need.with_leader = need.with_leader || (v.kind != vertex_kind::task && logs.contains(at));
+    }
+  }
+  return out;
+}
+
+/// One service of a file in a runtime of its own.
+result<std::unique_ptr<runtime>> start_one(const program& p, const program_seams& seams, const std::string& text,
+                                           const std::string& name, const std::string& store, const std::string& copies) {
+  WEIR_ASSIGN(auto loaded, jobs_in(p, text, seams));
+  WEIR_ASSIGN(auto specs, job_specs(loaded, {}, seams));
+  for (auto& spec : specs) {
+    if (spec.plan.job != name)
+      continue;
+    spec.store_directory = store;
+    spec.checkpoint.directory = copies;
+    std::vector<job_spec> one;
+    one.push_back(std::move(spec));
+    return seams.start({loaded.value.runtime.threads}, std::move(one));
+  }
+  return error{errc::not_found, "the services file has no service '" + name + "'"};
+}
+
 result<node_start> start_of(const program& p, const config& c, const program_seams& seams) {
   node_start s;
   WEIR_ASSIGN(s.host, host_of(c));
   WEIR_TRY(check_directory(c.node.directory));
   s.host.check_services = [&p, &seams](const std::string& text) -> result<> {
-    auto loaded = read_jobs(p, text, {}, seams);
-    if (loaded.ok())
-      return success();
-    std::ostringstream all;
-    print_problems(all, "the services file", loaded.problems);
-    return error{errc::invalid_config, all.str()};
+    WEIR_TRY(jobs_in(p, text, seams));
+    return success();
+  };
+  s.host.list_services = [&p, &seams](const std::string& text) { return services_in(p, text, seams); };
+  auto copies = c.node.directory + "/checkpoints";
+  if (::mkdir(copies.c_str(), 0700) != 0 && errno != EEXIST)
+    return error{errc::unavailable, "'" + copies + "' cannot be made: " + std::strerror(errno)};
+  s.host.start_service = [&p, &seams, store = c.node.store, copies](const cluster::services_record& file,
+                                                                    const std::string& name) {
+    return start_one(p, seams, file.text, name, store + "/services/" + name, copies);
   };
   for (const auto& connection : c.connections)
     if (connection.name == c.node.control)
@@ -85,24 +139,25 @@ result<node_start> start_of(const program& p, const config& c, const program_sea
   return s;
 }
 
-/// Blocks until a stop is asked for, or the node cannot go on.
+/// Blocks until a stop is asked for, or the node cannot go on. A second request ends the process at once, until unwatch.
 void wait_for_stop(const node_host& node, const program_seams& seams) {
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool asked = false;
+  struct state {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool asked = false;
+  };
+  auto s = std::make_shared<state>();
   seams.stop.watch(
-      [&] {
-        std::lock_guard lock(mutex);
-        asked = true;
-        changed.notify_all();
+      [s] {
+        logger{}.info("stopping: the services of this node go to others behind a last checkpoint; a second signal stops at once");
+        std::lock_guard lock(s->mutex);
+        s->asked = true;
+        s->changed.notify_all();
       },
-      [&] { seams.exit_now(static_cast<int>(exit_code::done)); });
-  {
-    std::unique_lock lock(mutex);
-    while (!asked && !node.replaced())
-      changed.wait_for(lock, std::chrono::milliseconds(500));
-  }
-  seams.stop.unwatch();
+      [&seams] { seams.exit_now(static_cast<int>(exit_code::output_waiting)); });
+  std::unique_lock lock(s->mutex);
+  while (!s->asked && !node.replaced())
+    s->changed.wait_for(lock, std::chrono::milliseconds(500));
 }
 
 result<config> node_file(const file_options& source, const program_seams& seams) {
@@ -163,6 +218,7 @@ exit_code node_command_of(const program& p, const file_options& source, const pr
   auto replaced = (*node)->replaced();
   socket->reset();
   node->reset();
+  seams.stop.unwatch();
   if (replaced)
     return report({errc::fenced, "another process has joined the cluster as node '" + file->node.name + "'"}, seams);
   seams.err << "weir: node " << file->node.name << " has ended\n";

@@ -4,7 +4,7 @@
 using namespace weir;
 
 TEST_CASE("what nodes say to each other is read as it was said") {
-  node_report r{"a", "host:1", 7, 3, {"b", "c"}, true, false, 9};
+  node_report r{"a", "host:1", 7, 3, {"b", "c"}, true, false, 9, {{"shop", 2, "running", "", false, 12, 30}}};
   auto back = decode_word(encode_word(r));
   REQUIRE(back.ok());
   auto read = std::get<node_report>(*back);
@@ -24,7 +24,7 @@ TEST_CASE("what nodes say to each other is read as it was said") {
 }
 
 TEST_CASE("bytes that are no word are an error, whatever they are") {
-  auto good = encode_word(node_report{"a", "host:1", 7, 3, {"b"}, true, false, 9});
+  auto good = encode_word(node_report{"a", "host:1", 7, 3, {"b"}, true, false, 9, {}});
   for (std::size_t n = 0; n < good.size(); ++n)
     CHECK_FALSE(decode_word(std::string_view(good).substr(0, n)).ok());
   CHECK_FALSE(decode_word(good + "x").ok());

@@ -1,0 +1,205 @@
+#include "actors/nodes/service_keeper.hpp"
+#include <algorithm>
+#include <weir/core/clock.hpp>
+
+namespace weir {
+namespace {
+
+const char* name_of(job_phase p) {
+  switch (p) {
+    case job_phase::waiting:
+      return "waiting";
+    case job_phase::recovering:
+      return "recovering";
+    case job_phase::running:
+      return "running";
+    case job_phase::stopping:
+      return "stopping";
+    case job_phase::ended:
+      return "ended";
+    case job_phase::stopped:
+      return "stopped";
+    case job_phase::failed:
+      return "failed";
+  }
+  return "?";
+}
+
+} // namespace
+
+service_keeper::service_keeper(service_keeper_options o) : options_(std::move(o)), thread_([this] { run(); }) {}
+
+void service_keeper::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(stop_, true))
+      return;
+    changed_.notify_all();
+  }
+  thread_.join();
+  auto open = [this] {
+    std::lock_guard lock(mutex_);
+    std::size_t n = 0;
+    for (auto& [name, k] : services_) {
+      n += k.jobs ? 1 : 0;
+      if (k.jobs && !std::exchange(k.stopping, true))
+        k.jobs->request_stop();
+    }
+    return n > 0;
+  };
+  // Still reported meanwhile: whoever comes next waits for the last checkpoint.
+  while (open()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    note();
+  }
+}
+
+void service_keeper::run() {
+  std::unique_lock lock(mutex_);
+  while (!stop_) {
+    lock.unlock();
+    look();
+    lock.lock();
+    changed_.wait_for(lock, options_.look, [this] { return stop_; });
+  }
+}
+
+void service_keeper::look() {
+  note();
+  auto seen = options_.board->look();
+  if (!seen.control || !seen.control->services())
+    return;
+  auto ours = cluster::services_of(*seen.control, options_.self, options_.start);
+  stop_what_is_not_ours(ours, seen.control->services()->version);
+  start_what_is(seen, ours);
+}
+
+void service_keeper::note() {
+  std::vector<std::pair<std::string, std::shared_ptr<runtime>>> all;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [name, k] : services_)
+      if (k.jobs)
+        all.emplace_back(name, k.jobs);
+  }
+  for (auto& [name, jobs] : all) {
+    auto status = jobs->status();
+    auto ends = jobs->wait(duration{0});
+    std::lock_guard lock(mutex_);
+    auto& k = services_.at(name);
+    if (!status.empty()) {
+      const auto& s = status.front();
+      k.last = {name, k.version, name_of(s.phase), s.detail, false, s.checkpoint, s.lag};
+    }
+    if (!ends.empty())
+      note_end(name, k, ends.front());
+  }
+}
+
+void service_keeper::note_end(const std::string& name, kept& k, const job_end& end) {
+  if (end.phase == job_phase::failed && end.cause && end.cause->code != errc::fenced) {
+    k.jobs.reset();
+    k.last.phase = "failed";
+    k.last.detail = end.cause->message;
+    k.last.failed = true;
+    return;
+  }
+  if (end.cause)
+    options_.log.warning("another process has taken over a service; it has ended here",
+                         {{"service", name}, {"cause", end.cause->message}});
+  else
+    options_.log.info("a service has stopped here", {{"service", name}});
+  services_.erase(name);
+}
+
+void service_keeper::stop_what_is_not_ours(const std::map<std::string, std::uint64_t>& ours, std::uint64_t version) {
+  std::lock_guard lock(mutex_);
+  for (auto it = services_.begin(); it != services_.end();) {
+    auto& [name, k] = *it;
+    auto mine = ours.find(name);
+    // A failed one is tried again when it is assigned anew, or its file is another.
+    auto stays = mine != ours.end() && k.version == version && (k.jobs || mine->second == k.assignment);
+    if (stays) {
+      ++it;
+      continue;
+    }
+    if (!k.jobs) {
+      it = services_.erase(it);
+      continue;
+    }
+    if (!std::exchange(k.stopping, true)) {
+      options_.log.info(mine == ours.end() ? "a service goes to another node: stopping it behind a checkpoint"
+                                           : "the services file is another: stopping a service behind a checkpoint",
+                        {{"service", name}});
+      k.jobs->request_stop();
+    }
+    ++it;
+  }
+}
+
+bool service_keeper::waits_for_another(const node_board::view& seen, const std::string& service) {
+  auto runs = [&](const node_report& r) {
+    return std::any_of(r.services.begin(), r.services.end(), [&](const auto& s) { return s.name == service && !s.failed; });
+  };
+  auto other = std::find_if(seen.reports.begin(), seen.reports.end(),
+                            [&](const auto& r) { return r.first != options_.self && runs(r.second); });
+  if (other == seen.reports.end()) {
+    waits_since_.erase(service);
+    return false;
+  }
+  auto now = system_clock().monotonic();
+  auto since = waits_since_.emplace(service, now).first->second;
+  return now - since < options_.patience;
+}
+
+void service_keeper::start_what_is(const node_board::view& seen, const std::map<std::string, std::uint64_t>& ours) {
+  for (const auto& [name, assignment] : ours) {
+    {
+      std::lock_guard lock(mutex_);
+      if (services_.contains(name))
+        continue;
+    }
+    // It is at its last checkpoint there; what it leaves is what we go on from.
+    if (waits_for_another(seen, name))
+      continue;
+    const auto& file = *seen.control->services();
+    options_.log.info("a service is this node's", {{"service", name}, {"services_version", file.version}});
+    auto started = options_.start_service(file, name);
+    std::lock_guard lock(mutex_);
+    auto& k = services_[name];
+    k.version = file.version;
+    k.assignment = assignment;
+    k.last = {name, file.version, "starting", "", false, 0, -1};
+    if (started) {
+      k.jobs = std::move(*started);
+      continue;
+    }
+    options_.log.error("a service does not start here", {{"service", name}, {"cause", started.err().message}});
+    k.last.phase = "failed";
+    k.last.detail = started.err().message;
+    k.last.failed = true;
+  }
+}
+
+std::vector<running_service> service_keeper::report() const {
+  std::lock_guard lock(mutex_);
+  std::vector<running_service> out;
+  for (const auto& [name, k] : services_)
+    out.push_back(k.last);
+  return out;
+}
+
+void service_keeper::ask(ask_message m, duration timeout, std::function<void(ask_outcome)> done) {
+  std::shared_ptr<runtime> jobs;
+  {
+    std::lock_guard lock(mutex_);
+    auto found = services_.find(m.service);
+    if (found != services_.end())
+      jobs = found->second.jobs;
+  }
+  if (!jobs)
+    return done(ask_error{ask_errc::unavailable, "service '" + m.service + "' does not run on node '" + options_.self + "'"});
+  jobs->ask(std::move(m), timeout, std::move(done));
+}
+
+} // namespace weir

@@ -1,0 +1,69 @@
+#pragma once
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+#include <weir/cluster/service_placement.hpp>
+#include <weir/core/logger.hpp>
+#include <weir/net/control_words.hpp>
+#include "actors/nodes/node_board.hpp"
+#include "actors/runtime.hpp"
+
+namespace weir {
+
+struct service_keeper_options {
+  std::string self;
+  std::uint64_t start = 0; ///< Random number of this process.
+  std::shared_ptr<node_board> board;
+  /// Starts one service of the file in a runtime of its own. By the keeper's thread; may block.
+  std::function<result<std::unique_ptr<runtime>>(const cluster::services_record& file, const std::string& service)> start_service;
+  logger log;
+  duration look = std::chrono::milliseconds(200);
+  duration patience = std::chrono::seconds(30); ///< With an owner before that is still at its last checkpoint.
+};
+
+/// Runs the services that the control topic gives to this process of the node: starts what is assigned, stops behind a checkpoint
+/// what is not any more, or what has another services file now. A thread of its own.
+class service_keeper {
+ public:
+  explicit service_keeper(service_keeper_options o);
+  ~service_keeper() { stop(); }
+  service_keeper(const service_keeper&) = delete;
+  /// Stops everything behind a last checkpoint and waits for that; starts nothing more. By its owner; idempotent.
+  void stop();
+
+  /// What runs here, for the others. Any thread.
+  [[nodiscard]] std::vector<running_service> report() const;
+  /// Asks a service that runs here. Any thread; as runtime::ask.
+  void ask(ask_message m, duration timeout, std::function<void(ask_outcome)> done);
+
+ private:
+  struct kept {
+    std::shared_ptr<runtime> jobs; ///< Null: it failed.
+    std::uint64_t version = 0;
+    std::uint64_t assignment = 0; ///< Offset of the record that it was started for.
+    bool stopping = false;
+    running_service last;
+  };
+  void run();
+  void look();
+  void stop_what_is_not_ours(const std::map<std::string, std::uint64_t>& ours, std::uint64_t version);
+  void start_what_is(const node_board::view& seen, const std::map<std::string, std::uint64_t>& ours);
+  [[nodiscard]] bool waits_for_another(const node_board::view& seen, const std::string& service);
+  void note();
+  void note_end(const std::string& name, kept& k, const job_end& end);
+
+  service_keeper_options options_;
+  mutable std::mutex mutex_; ///< Guards services_ and stop_.
+  std::condition_variable changed_;
+  std::map<std::string, kept> services_;
+  bool stop_ = false;
+  std::map<std::string, duration> waits_since_; ///< Of the thread.
+  std::thread thread_;
+};
+
+} // namespace weir

@@ -1,0 +1,65 @@
+#include "actors/nodes/service_placer.hpp"
+#include <algorithm>
+#include <memory>
+
+namespace weir {
+
+cluster::placing_facts service_placer::facts_of(const cluster::cluster_state& read, const std::string& leader,
+                                                const reports& heard, const std::vector<cluster::service_need>& needs,
+                                                duration now) {
+  cluster::placing_facts f;
+  f.leader = leader;
+  f.services = needs;
+  for (const auto& [name, r] : heard) {
+    auto member = read.members().find(name);
+    auto draining = member != read.members().end() && member->second.draining;
+    f.nodes.push_back({name, r.capacity, r.control && r.directory && !draining, {r.hears.begin(), r.hears.end()}});
+    f.starts[name] = r.start;
+    for (const auto& s : r.services) {
+      if (!s.failed || !read.services() || s.version != read.services()->version)
+        continue;
+      auto [at, first] = failed_[s.name].emplace(name, now + ban);
+      if (!first && now >= at->second) {
+        at->second = now + ban;
+        f.again.insert(s.name);
+      }
+    }
+  }
+  for (const auto& [service, nodes] : failed_)
+    for (const auto& [node, until] : nodes)
+      if (now < until)
+        f.failed_on[service].insert(node);
+  return f;
+}
+
+void service_placer::turn(cluster::control_seat& seat, const reports& heard, const std::vector<cluster::service_need>& needs,
+                          duration now) {
+  if (!since_)
+    since_ = now;
+  if (writing_)
+    return;
+  const auto& read = seat.state();
+  auto all_here =
+      std::all_of(read.members().begin(), read.members().end(), [&](const auto& m) { return heard.contains(m.first); });
+  if (!all_here && now - *since_ < patience)
+    return;
+  write(seat, cluster::place_services(read, facts_of(read, seat.office().node(), heard, needs, now)));
+}
+
+void service_placer::write(cluster::control_seat& seat, std::vector<cluster::assignment_record> all) {
+  if (all.empty())
+    return;
+  writing_ = true;
+  auto open = std::make_shared<std::size_t>(all.size());
+  for (auto& a : all) {
+    const auto* job = seat.state().job(a.job);
+    auto attempt = job == nullptr ? 1 : job->current.attempt + 1;
+    seat.office().commit(attempt, {std::move(a)}, [this, open](const result<>&) {
+      // A lead that was lost on the way is the next leader's to make up for.
+      if (--*open == 0)
+        writing_ = false;
+    });
+  }
+}
+
+} // namespace weir

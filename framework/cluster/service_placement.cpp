@@ -1,0 +1,95 @@
+#include <algorithm>
+#include <weir/cluster/service_placement.hpp>
+
+namespace weir::cluster {
+namespace {
+
+/// The node that has the service by the newest record; empty: none.
+std::string owner_in(const cluster_state& read, const std::string& service) {
+  const auto* job = read.job(service);
+  return job == nullptr || job->assignment.nodes.empty() ? std::string() : job->assignment.nodes.front().node;
+}
+
+std::map<std::string, std::uint32_t> able(const placing_facts& f, const std::set<std::string>& present) {
+  std::map<std::string, std::uint32_t> out;
+  auto chosen = connected_set(f.leader, f.nodes, present);
+  for (const auto& n : f.nodes)
+    if (n.usable && chosen.contains(n.node) && f.starts.contains(n.node))
+      out[n.node] = n.capacity;
+  return out;
+}
+
+/// The one with most room that is none of `not_these`; empty: there is none.
+std::string roomiest(const std::map<std::string, std::uint32_t>& capacity, const std::vector<std::string>& owners,
+                     const std::set<std::string>& not_these) {
+  std::string best;
+  auto load = [&](const std::string& node) {
+    return static_cast<double>(std::count(owners.begin(), owners.end(), node)) / std::max(capacity.at(node), 1U);
+  };
+  for (const auto& [node, c] : capacity)
+    if (!not_these.contains(node) && (best.empty() || load(node) < load(best)))
+      best = node;
+  return best;
+}
+
+} // namespace
+
+std::vector<assignment_record> place_services(const cluster_state& read, const placing_facts& f) {
+  std::set<std::string> present;
+  std::vector<std::string> before;
+  std::vector<const service_need*> free;
+  for (const auto& s : f.services) {
+    auto owner = owner_in(read, s.name);
+    present.insert(owner);
+    if (s.with_leader)
+      continue;
+    free.push_back(&s);
+    before.push_back(owner);
+  }
+  auto capacity = able(f, present);
+  std::map<std::string, std::string> owners;
+  if (!capacity.empty()) {
+    auto placed = assign(before, capacity);
+    for (std::size_t i = 0; i < free.size(); ++i) {
+      auto bad = f.failed_on.find(free[i]->name);
+      if (bad != f.failed_on.end() && bad->second.contains(placed[i]))
+        if (auto other = roomiest(capacity, placed, bad->second); !other.empty())
+          placed[i] = other;
+      owners[free[i]->name] = placed[i];
+    }
+  }
+  for (const auto& s : f.services)
+    if (s.with_leader && capacity.contains(f.leader))
+      owners[s.name] = f.leader;
+
+  std::vector<assignment_record> out;
+  auto write = [&](const std::string& service, std::vector<node_start> nodes) {
+    assignment_record r;
+    r.job = service;
+    r.nodes = std::move(nodes);
+    out.push_back(std::move(r));
+  };
+  for (const auto& [service, owner] : owners) {
+    const auto* job = read.job(service);
+    auto start = f.starts.at(owner);
+    if (job != nullptr && !job->assignment.nodes.empty() && job->assignment.nodes.front().node == owner &&
+        job->assignment.nodes.front().start == start && !f.again.contains(service))
+      continue;
+    write(service, {{owner, start}});
+  }
+  for (const auto& [name, job] : read.jobs())
+    if (!job.assignment.nodes.empty() &&
+        std::none_of(f.services.begin(), f.services.end(), [&n = name](const auto& s) { return s.name == n; }))
+      write(name, {});
+  return out;
+}
+
+std::map<std::string, std::uint64_t> services_of(const cluster_state& read, const std::string& node, std::uint64_t start) {
+  std::map<std::string, std::uint64_t> out;
+  for (const auto& [name, job] : read.jobs())
+    if (!job.assignment.nodes.empty() && job.assignment.nodes.front().node == node && job.assignment.nodes.front().start == start)
+      out[name] = job.incarnation;
+  return out;
+}
+
+} // namespace weir::cluster

@@ -1,0 +1,37 @@
+#pragma once
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+#include <weir/cluster/cluster_state.hpp>
+#include <weir/cluster/placement.hpp>
+
+/// Which node runs which service; each runs whole on one. Pure.
+namespace weir::cluster {
+
+/// A service of the file in force.
+struct service_need {
+  std::string name;
+  bool with_leader = false; ///< It uses the embedded log, which is the leader's.
+};
+
+struct placing_facts {
+  std::string leader;
+  std::vector<service_need> services;
+  std::vector<node_facts> nodes;               ///< Those that are heard; draining ones are not usable.
+  std::map<std::string, std::uint64_t> starts; ///< Of their processes.
+  /// By service, the nodes on which it failed for good a while ago: it goes there only when there is no other.
+  std::map<std::string, std::set<std::string>> failed_on;
+  std::set<std::string> again; ///< Services to be tried again where they are.
+};
+
+/// The assignments to be written for every service to be where it should be: spread by capacity over the nodes that can work
+/// together, staying where it is while that is one of them, whatever process of it. A service that is not in the file any more is
+/// assigned to nobody. None that nobody could run now is taken away from its owner.
+[[nodiscard]] std::vector<assignment_record> place_services(const cluster_state& read, const placing_facts& f);
+
+/// The services that this process of a node is to run: by name the offset of the assignment.
+[[nodiscard]] std::map<std::string, std::uint64_t> services_of(const cluster_state& read, const std::string& node,
+                                                               std::uint64_t start);
+
+} // namespace weir::cluster
