@@ -178,6 +178,9 @@ loaded_config read_node_config(std::string_view text, std::span<const setting_ov
 loaded_config load_node_config(const std::string& path, std::span<const setting_override> overrides,
                                const config_environment& environment = config_environment::of_process());
 
+/// Whether a file is meant for `weir node`: it is JSON and has a member `node`. Blocks on the disk.
+[[nodiscard]] bool is_node_file(const std::string& path);
+
 /// The text of a services file without one of its services, written anew (comments are lost, references to secrets stay).
 /// Empty when it was the last; an empty text has none. Errors: invalid_config (no JSON), not_found.
 result<std::string> without_service(std::string_view text, const std::string& name);

@@ -373,6 +373,15 @@ loaded_config load_node_config(const std::string& path, std::span<const setting_
   return text ? read_node_config(*text, overrides, environment) : out;
 }
 
+bool is_node_file(const std::string& path) {
+  std::vector<config_problem> problems;
+  auto text = text_of_file(path, problems);
+  if (!text)
+    return false;
+  auto doc = parse_document(*text, problems);
+  return doc.root.is_object() && doc.root.get_object().contains("node");
+}
+
 result<std::string> without_service(std::string_view text, const std::string& name) {
   auto missing = error{errc::not_found, "there is no service '" + name + "' in the services file in force"};
   if (text.empty())

@@ -110,7 +110,7 @@ class command_line {
         ->type_name("NAME")
         ->expected(1)
         ->take_all();
-    file_command("validate", "Check a configuration and the graphs of its jobs; every problem at once",
+    file_command("validate", "Check a configuration and the graphs of its jobs, or a node's file; every problem at once",
                  [this] { return validate_command(program_, state_.file, seams_); });
     auto* graph = file_command("graph", "Print the graphs of a configuration's jobs", [this] {
       auto format = state_.format == "json"      ? graph_format::json

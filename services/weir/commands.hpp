@@ -47,7 +47,7 @@ exit_code parked_command(const program& p, const parked_options& options, const 
 
 /// Runs all services of the file until they end or a stop is asked for. Blocks.
 exit_code run_command(const program& p, const run_options& options, const program_seams& seams);
-/// Reports everything that is wrong with the file; "FILE: valid" if nothing is.
+/// Reports everything that is wrong with the file, of services or of a node; "FILE: valid" if nothing is.
 exit_code validate_command(const program& p, const file_options& options, const program_seams& seams);
 /// Prints the graphs of the file's jobs.
 exit_code graph_command(const program& p, const file_options& options, graph_format format, const program_seams& seams);

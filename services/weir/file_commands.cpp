@@ -5,6 +5,7 @@
 #include <weir/storage/job_store.hpp>
 #include "services/weir/commands.hpp"
 #include "services/weir/jobs.hpp"
+#include "services/weir/node_commands.hpp"
 
 namespace weir {
 namespace {
@@ -44,6 +45,8 @@ result<> print_store(const std::string& directory, const std::string& job, const
 } // namespace
 
 exit_code validate_command(const program& p, const file_options& options, const program_seams& seams) {
+  if (is_node_file(options.file))
+    return validate_node_command(options, seams);
   auto loaded = load_jobs(p, options.file, options.overrides, seams);
   if (!loaded.ok()) {
     print_problems(seams.err, options.file, loaded.problems);

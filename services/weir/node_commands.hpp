@@ -33,6 +33,9 @@ result<std::unique_ptr<node_host>> start_node(node_start s);
 /// the node's store. 5: another process has joined in this node's name.
 exit_code node_command_of(const program& p, const file_options& source, const program_seams& seams);
 
+/// `validate` of a node's file. Touches neither its certificates nor anything else it names. 2: something is wrong with it.
+exit_code validate_node_command(const file_options& source, const program_seams& seams);
+
 struct cluster_options {
   file_options node; ///< The node's file: its node is asked.
   std::string file;  ///< Of apply.

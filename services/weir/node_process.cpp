@@ -225,6 +225,16 @@ exit_code node_command_of(const program& p, const file_options& source, const pr
   return exit_code::done;
 }
 
+exit_code validate_node_command(const file_options& source, const program_seams& seams) {
+  auto file = node_file(source, seams);
+  if (!file)
+    return report(file.err(), seams);
+  if (auto host = host_of(*file); !host)
+    return report(host.err().in(source.file), seams);
+  seams.out << source.file << ": valid\n";
+  return exit_code::done;
+}
+
 exit_code cluster_apply_command(const program& p, const cluster_options& options, const program_seams& seams) {
   auto loaded = load_jobs(p, options.file, {}, seams);
   if (!loaded.ok()) {
