@@ -14,7 +14,7 @@ result<> check_private(const std::string& file) {
   struct stat s {};
   if (::stat(file.c_str(), &s) != 0)
     return bad(file, std::strerror(errno));
-  if ((s.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+  if (!is_private_key_mode(s.st_mode, s.st_uid))
     return bad(file, "others than its owner may use this key: chmod 600 it");
   return success();
 }
@@ -32,6 +32,11 @@ result<> check_own(SSL_CTX* context, const tls_files& files) {
 }
 
 } // namespace
+
+bool is_private_key_mode(mode_t mode, uid_t owner) {
+  const auto forbidden = owner == 0 ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO;
+  return (mode & forbidden) == 0;
+}
 
 std::vector<std::string> certificate_uris(const X509* certificate) {
   std::vector<std::string> uris;

@@ -1,5 +1,6 @@
 #pragma once
 #include <openssl/ssl.h>
+#include <sys/types.h>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,8 +12,12 @@ namespace weir {
 struct tls_files {
   std::string authority;   ///< The cluster's own CA: every certificate of it is one of the cluster.
   std::string certificate; ///< The node's, with its SAN URI `weir://CLUSTER/NODE`.
-  std::string key;         ///< Readable by the owner only.
+  std::string key;         ///< Private by is_private_key_mode.
 };
+
+/// Whether a key's file is its owner's alone; one of root may be read by its group too. That is how a service manager hands a
+/// key to a program that is not root (systemd's credentials, Kubernetes with fsGroup), and only root can make such a file.
+[[nodiscard]] bool is_private_key_mode(mode_t mode, uid_t owner);
 
 /// TLS 1.3 and nothing older, both sides with a certificate of the authority. Shared by all connections of a process; any thread.
 class tls_context {

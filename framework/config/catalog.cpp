@@ -252,7 +252,7 @@ const settings_of<node_config>& node_table() {
           {.environment = "WEIR_NODE_LISTEN"});
     t.add("tls.ca", &c::ca, "File of the cluster's certificate authority (PEM).");
     t.add("tls.cert", &c::cert, "File of this node's certificate (PEM), with the SAN URI `weir://CLUSTER/NODE`.");
-    t.add("tls.key", &c::key, "File of its private key (PEM), readable by its owner only.");
+    t.add("tls.key", &c::key, "File of its private key (PEM), for its owner only; one of root may be readable by its group.");
     t.add("token", &c::token, "File that stands for certificates where all members are on loopback; made when it is missing.");
     t.add("capacity", &c::capacity, "Share of the work, relative to the other nodes'.", {.bounds = between(1, 10'000)});
     t.add("directory", &c::directory, "The shared directory: the same on every node, for checkpoints.", {.required = true});

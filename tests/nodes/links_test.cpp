@@ -2,6 +2,18 @@
 
 using namespace nodes_test;
 
+TEST_CASE("a key is its owner's alone, and one of root may be lent to its group for reading") {
+  constexpr uid_t somebody = 1000;
+  for (auto mode : {0400, 0600, 0700})
+    for (auto owner : {uid_t{0}, somebody})
+      CHECK(is_private_key_mode(S_IFREG | mode, owner));
+  for (auto mode : {0440, 0640})
+    CHECK((is_private_key_mode(S_IFREG | mode, 0) && !is_private_key_mode(S_IFREG | mode, somebody)));
+  for (auto mode : {0660, 0620, 0450, 0404, 0644, 0602})
+    for (auto owner : {uid_t{0}, somebody})
+      CHECK_FALSE(is_private_key_mode(S_IFREG | mode, owner));
+}
+
 TEST_CASE("two nodes connect over TLS and ask each other") {
   test_node a("a"), b("b");
   REQUIRE(b.start({{"a", 1}, {"b", 0}}));
