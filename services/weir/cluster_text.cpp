@@ -88,4 +88,21 @@ std::string cluster_text(std::string_view bytes) {
   return out;
 }
 
+std::string not_ready(std::string_view bytes) {
+  auto parsed = json::parse({bytes.data(), bytes.size()});
+  const auto& s = parsed.get_object();
+  const auto* own = s.at("nodes").get_object().if_contains(text(s.at("node")));
+  if (own == nullptr)
+    return "it has only just begun";
+  std::string why;
+  auto add = [&why](const char* reason) { why += (why.empty() ? "" : "; ") + std::string(reason); };
+  if (text(s.at("leader")).empty())
+    add("no leader is known");
+  if (!own->at("control").get_bool())
+    add("the control topic does not answer");
+  if (!own->at("directory").get_bool())
+    add("the shared directory does not answer");
+  return why;
+}
+
 } // namespace weir

@@ -143,6 +143,7 @@ class command_line {
     auto* status = process_command("status", "Ask a running process: services, graph, watermarks, lag, checkpoints",
                                    state_.status.address, [this] { return status_command(program_, state_.status, seams_); });
     status->add_flag("--json", state_.status.json, "The answer as it came");
+    status->add_flag("--ready", state_.status.ready, "Exit code 3 unless every service runs, or ended as it should");
 
     auto* parked = process_command("parked", "List the parked keys of a running process, or let one go on", state_.parked.address,
                                    [this] { return parked_command(program_, state_.parked, seams_); });
@@ -232,9 +233,11 @@ class command_line {
       node_file(sub)->required();
       return sub;
     };
-    order("status", "Leader, nodes, links, and the services file on record", [this] {
-      return cluster_status_command(state_.cluster, seams_);
-    })->add_flag("--json", state_.cluster.json, "The answer as it came");
+    auto* status = order("status", "Leader, nodes, links, and the services file on record",
+                         [this] { return cluster_status_command(state_.cluster, seams_); });
+    status->add_flag("--json", state_.cluster.json, "The answer as it came");
+    status->add_flag("--ready", state_.cluster.ready,
+                     "Exit code 3 unless the node knows a leader and control topic and shared directory answer it");
     order("apply", "Check a services file and make it the cluster's, with the one before as fallback",
           [this] { return cluster_apply_command(program_, state_.cluster, seams_); })
         ->add_option("FILE", state_.cluster.file, "Configuration file")

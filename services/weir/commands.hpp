@@ -28,9 +28,11 @@ struct status_options {
   file_options source; ///< May be empty when there is an address.
   std::string address; ///< host:port; empty: the one that the running process left in its store.
   bool json = false;
+  bool ready = false;
 };
 
-/// Asks the running process of the file, or at the address, and prints what it says. 3: nobody answers.
+/// Asks the running process of the file, or at the address, and prints what it says. 3: nobody answers; with `ready`, also when
+/// not every service runs or ended as it should.
 exit_code status_command(const program& p, const status_options& options, const program_seams& seams);
 
 struct parked_options {

@@ -42,6 +42,7 @@ struct cluster_options {
   std::string name;  ///< Of remove: the service; of drain: the node.
   bool undo = false;
   bool json = false;
+  bool ready = false; ///< Of status: an error unless not_ready() has nothing to say.
 };
 /// `cluster apply`: validates the services file and makes it the cluster's. 2: something is wrong with it. 3: nobody answers.
 exit_code cluster_apply_command(const program& p, const cluster_options& options, const program_seams& seams);
@@ -51,5 +52,7 @@ exit_code cluster_drain_command(const cluster_options& options, const program_se
 
 /// The JSON of a node's status for people.
 [[nodiscard]] std::string cluster_text(std::string_view json);
+/// Why the node that gave this status could take no part in its cluster's work; empty: it could. Pure.
+[[nodiscard]] std::string not_ready(std::string_view json);
 
 } // namespace weir

@@ -181,11 +181,13 @@ exit_code order(const cluster_options& options, const node_command& c, const pro
   auto answer = ask_node(file->node.store, c);
   if (!answer)
     return report(answer.err(), seams);
-  if (c.what == node_command::verb::status)
-    seams.out << (options.json ? *answer + "\n" : cluster_text(*answer));
-  else
+  if (c.what != node_command::verb::status) {
     seams.out << *answer << "\n";
-  return exit_code::done;
+    return exit_code::done;
+  }
+  seams.out << (options.json ? *answer + "\n" : cluster_text(*answer));
+  auto why = options.ready ? not_ready(*answer) : "";
+  return why.empty() ? exit_code::done : report({errc::unavailable, "the node is not ready: " + why}, seams);
 }
 
 } // namespace

@@ -209,4 +209,14 @@ result<std::string> status_text(std::string_view answer) {
   }
 }
 
+result<bool> says_ready(std::string_view answer) {
+  json::error_code e;
+  auto v = json::parse({answer.data(), answer.size()}, e);
+  const auto* object = e ? nullptr : v.if_object();
+  const auto* ready = object != nullptr ? object->if_contains("ready") : nullptr;
+  if (ready == nullptr || !ready->is_bool())
+    return error{errc::decode_failed, "the answer is not a status of this release"};
+  return ready->get_bool();
+}
+
 } // namespace weir

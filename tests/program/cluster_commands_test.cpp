@@ -76,3 +76,17 @@ TEST_CASE("what a node knows of its cluster reads as lines") {
   CHECK(holds(text, "no connection with c: refused\n"));
   CHECK(holds(text, "services file version 3"));
 }
+
+TEST_CASE("a node is ready when it knows a leader and control topic and shared directory answer it") {
+  auto status = [](const std::string& leader, const std::string& report) {
+    return R"({"node":"b","leader":")" + leader + R"(","nodes":{)" + report + "}}";
+  };
+  auto report = [](const char* control, const char* directory) {
+    return std::string(R"("b":{"control":)") + control + R"(,"directory":)" + directory + "}";
+  };
+  CHECK(not_ready(status("a", report("true", "true"))).empty());
+  CHECK(not_ready(status("", report("true", "true"))) == "no leader is known");
+  CHECK(not_ready(status("a", report("false", "false"))) ==
+        "the control topic does not answer; the shared directory does not answer");
+  CHECK(not_ready(status("a", R"("a":{"control":true,"directory":true})")) == "it has only just begun");
+}

@@ -323,6 +323,21 @@ TEST_CASE("weir status finds the process of a file, by address too, and says whe
   CHECK(nothing.run({"status"}) == exit_code::usage);
 }
 
+TEST_CASE("weir status --ready fails while a service does not run, and says which") {
+  quiet q;
+  scratch dir;
+  auto jobs = std::vector{sample(), parked()};
+  auto health = start_health(on_free_port(), dir.path(), {[&] { return jobs; }});
+  REQUIRE(health);
+  bench b, ready;
+  CHECK(b.run({"status", "--address", (*health)->address(), "--ready"}) == exit_code::environment);
+  CHECK(holds(b.out.str(), "bad: parked, it failed"));
+  CHECK(holds(b.err.str(), "not every service runs as it should"));
+  jobs.pop_back();
+  CHECK(ready.run({"status", "--address", (*health)->address(), "--ready"}) == exit_code::done);
+  CHECK(ready.err.str().empty());
+}
+
 TEST_CASE("weir status sends the token of the file, and a wrong one is an error that does not show it") {
   quiet q;
   scratch dir;
