@@ -1,5 +1,5 @@
 # What `cmake --install` and the package hold: the program, one library (weir::weir), what tests need (weir::testing), what plain CAF actors need (weir::caf), the
-# headers a user's code reaches, CMake files for find_package(weir CONFIG), configurations and documents.
+# headers a user's code reaches, CMake files for find_package(weir CONFIG), configurations, units and manifests, documents.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(WEIR_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/weir)
@@ -119,6 +119,10 @@ install(SCRIPT ${CMAKE_CURRENT_LIST_DIR}/install_headers.cmake)
 
 install(TARGETS weir RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY config/ DESTINATION ${CMAKE_INSTALL_DATADIR}/weir/config FILES_MATCHING PATTERN "*.json")
+install(DIRECTORY deploy/kubernetes DESTINATION ${CMAKE_INSTALL_DATADIR}/weir)
+# Where systemd looks, below /usr and /usr/local: lib, whatever the libraries' folder is called.
+install(FILES deploy/systemd/weir@.service deploy/systemd/weir-node@.service DESTINATION lib/systemd/system)
+install(FILES deploy/systemd/weir.sysusers DESTINATION lib/sysusers.d RENAME weir.conf)
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright)
