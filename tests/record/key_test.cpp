@@ -67,7 +67,7 @@ TEST_CASE("encoded keys sort as the keys do") {
 }
 
 TEST_CASE("cut or damaged keys are refused") {
-  const composite k{"a\0b", -1, std::uint16_t{7}, {"x", "y"}};
+  const composite k{std::string("a\0b", 3), -1, std::uint16_t{7}, {"x", "y"}};
   const auto bytes = weir::encoded_key(k);
   for (std::size_t n = 0; n < bytes.size(); ++n) {
     composite back;
