@@ -67,6 +67,9 @@ TEST_CASE("what a node knows of its cluster reads as lines") {
     "nodes":{"a":{"address":"h1:1","capacity":2,"hears":["b"],"control":true,"directory":true,"term":18},
              "b":{"address":"h2:1","capacity":1,"hears":["a"],"control":true,"directory":false,"term":18}},
     "able":["a"],"services":{"version":3,"text":"{}","fallback":true},
+    "placed":{"totals":{"node":"a","phase":"running","detail":"","checkpoint":12,"lag":30,"services_version":3},
+              "alerts":{"node":"a","phase":"failed","detail":"the topic is gone","checkpoint":0,"lag":-1,"services_version":3},
+              "idle":{"node":"c","phase":null,"detail":""}},
     "members":{"a":{"address":"h1:1","capacity":2,"draining":true,"present":true},
                "c":{"address":"h3:1","capacity":1,"draining":false,"present":false}}})");
   CHECK(holds(text, "leader a, term 18\n"));
@@ -74,7 +77,10 @@ TEST_CASE("what a node knows of its cluster reads as lines") {
   CHECK(holds(text, "hears a, without the shared directory, not on record\n"));
   CHECK(holds(text, "h3:1                   capacity 1, not heard by this node\n"));
   CHECK(holds(text, "no connection with c: refused\n"));
-  CHECK(holds(text, "services file version 3"));
+  CHECK(holds(text, "services, by version 3 of the services file\n"));
+  CHECK(holds(text, "  totals           on a             running, checkpoint 12, 30 records behind\n"));
+  CHECK(holds(text, "  alerts           on a             failed: the topic is gone\n"));
+  CHECK(holds(text, "  idle             on c             not started there yet, or not heard of\n"));
 }
 
 TEST_CASE("a node is ready when it knows a leader and control topic and shared directory answer it") {
