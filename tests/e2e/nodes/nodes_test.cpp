@@ -1,0 +1,158 @@
+#include <unistd.h>
+#include <algorithm>
+#include <cstdlib>
+
+#include "tests/catch.hpp"
+#include "tests/e2e/nodes/cluster_of_nodes.hpp"
+#include "tests/e2e/scene.hpp"
+
+// The shop on three nodes and a real broker: its six services move while events flow, and what comes out is right.
+
+namespace {
+
+using namespace weir::e2e;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+const fs::path program = WEIR_BINARY_DIR "/weir";
+constexpr unsigned keys = 40;
+constexpr std::size_t services = 6;
+
+class shop_on_nodes {
+ public:
+  shop_on_nodes() {
+    auto pattern = (fs::temp_directory_path() / "weir-nodes.XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr)
+      throw std::runtime_error("no folder under " + fs::temp_directory_path().string());
+    folder = pattern;
+    const auto* at = std::getenv("WEIR_TEST_KAFKA");
+    if (at == nullptr)
+      throw std::runtime_error("WEIR_TEST_KAFKA does not say where the broker is");
+    auto name = "nodes-" + folder.filename().string().substr(11);
+    where = make_kafka_world(at, WEIR_SOURCE_DIR, folder, name, what);
+    environment = where->environment();
+    environment.insert(what.environment.begin(), what.environment.end());
+    environment["CHECKPOINT_INTERVAL"] = "200ms";
+    nodes = std::make_unique<cluster_of_nodes>(program, folder, at, name, std::vector<std::string>{"a", "b", "c"}, environment);
+    orders = what.make_input(11, keys);
+    for (const auto& c : what.companions)
+      others.push_back(c.make_input ? c.make_input(11, keys) : nullptr);
+  }
+  ~shop_on_nodes() {
+    nodes.reset();
+    where->clean_up();
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
+  }
+  shop_on_nodes(const shop_on_nodes&) = delete;
+
+  void feed() {
+    where->produce(orders->next(60));
+    for (std::size_t i = 0; i < others.size(); ++i)
+      if (others[i])
+        where->produce_to(what.companions[i].input, what.companions[i].key_field, others[i]->next(20));
+  }
+  /// Feeds until all services run, none on one of `without`.
+  void until_all_run(const char* when, const std::set<std::string>& without) {
+    nodes->wait_until(when, [&] {
+      feed();
+      placed = nodes->running();
+      return placed.size() == services &&
+             std::none_of(placed.begin(), placed.end(), [&](const auto& p) { return without.count(p.second) > 0; });
+    });
+  }
+  bool reached(const std::function<bool(const world_facts&)>& done) const {
+    try {
+      return done(where->read_all());
+    } catch (const std::runtime_error&) {
+      return false; // A topic that no service has made yet.
+    }
+  }
+  std::string some_node(const std::set<std::string>& but) const {
+    for (const auto* node : {"a", "b", "c"})
+      if (but.count(node) == 0)
+        return node;
+    return {};
+  }
+
+  const scene& what = shop_scene();
+  fs::path folder;
+  std::unique_ptr<world> where;
+  std::map<std::string, std::string> environment;
+  std::unique_ptr<cluster_of_nodes> nodes;
+  std::unique_ptr<input_maker> orders;
+  std::vector<std::unique_ptr<input_maker>> others;
+  std::map<std::string, std::string> placed; ///< By service.
+};
+
+void check(const std::string& who, const verdict& v) {
+  std::string all = who + ":\n";
+  for (const auto& c : v.complaints)
+    all += c + "\n";
+  INFO(all);
+  CHECK(v.right());
+  CHECK(v.totals > 0);
+}
+
+} // namespace
+
+TEST_CASE("services move while nodes drain, are killed and come back, and each event counts once") {
+  shop_on_nodes s;
+  auto& nodes = *s.nodes;
+  for (const auto* node : {"a", "b", "c"})
+    nodes.start(node);
+  nodes.wait_until("three nodes that could work together", [&] {
+    const auto now = nodes.status();
+    return !now.is_null() && now.at("able").as_array().size() == 3;
+  });
+  nodes.order({"apply", s.where->config().string()});
+  for (const auto& o : s.what.openings)
+    s.where->produce_to(o.where, o.key_field, o.make(keys));
+  nodes.wait_until("stock and accounts are filled", [&] { return s.reached(s.what.opened); });
+  s.until_all_run("all services run", {});
+  std::set<std::string> used;
+  for (const auto& [service, node] : s.placed)
+    used.insert(node);
+  CHECK(used.size() == 3);
+
+  const auto leader = nodes.leader();
+  const auto drained = s.some_node({leader});
+  nodes.order({"drain", drained});
+  s.until_all_run("a drained node has no service", {drained});
+
+  nodes.kill(leader);
+  s.until_all_run("the services of a killed leader run elsewhere", {drained, leader});
+
+  nodes.order({"drain", drained, "--undo"});
+  nodes.start(leader);
+  nodes.wait_until("services are on three nodes again", [&] {
+    s.feed();
+    std::set<std::string> now;
+    s.placed = nodes.running();
+    for (const auto& [service, node] : s.placed)
+      now.insert(node);
+    return now.size() == 3 && s.placed.size() == services;
+  });
+
+  const auto other = s.some_node({nodes.leader()});
+  nodes.kill(other);
+  s.until_all_run("the services of a killed node run elsewhere", {other});
+  nodes.wait_until("every order has come to its end", [&] { return s.reached(s.what.settled); });
+  for (const auto* node : {"a", "b", "c"})
+    if (node != other)
+      nodes.stop(node);
+
+  // A process without a store goes on from the copies, to the end of all input.
+  process::setup last;
+  last.command = {program.string(), "run", s.where->config().string(), "--until-end"};
+  last.environment = s.environment;
+  last.environment["WEIR_CHECKPOINT_DIRECTORY"] = (nodes.shared() / "checkpoints").string();
+  last.directory = s.folder;
+  last.errors = s.folder / "last.err";
+  run_to_end(last, 120s);
+  auto facts = s.where->read_all();
+  check("shop", s.what.judge(facts));
+  s.where->read_companions(facts);
+  for (const auto& c : s.what.companions)
+    check(c.service, c.judge(facts));
+}
