@@ -110,9 +110,7 @@ result<unique_fd> open_directory(const std::string& path) {
 }
 
 result<> sync_directory(int fd, const std::string& path) {
-  if (::fsync(fd) != 0)
-    return error{errc::unknown_outcome, file_error(errno, "syncing the names in '" + path + "'").message};
-  return success();
+  return ::fsync(fd) == 0 ? success() : file_error(errno, "syncing the names in '" + path + "'");
 }
 
 result<> link_file(const std::string& from, const std::string& to) {

@@ -33,7 +33,7 @@ result<std::vector<std::uint64_t>> list_generations(const std::string& path);
 result<std::vector<archive_file>> list_files(const std::string& path);
 /// Opens a directory to sync and to name files in. Errors: as file_error.
 result<unique_fd> open_directory(const std::string& path);
-/// The names in it are durable from here on. Errors: unknown_outcome.
+/// The names in it are durable from here on; after an error perhaps. Errors: as file_error.
 result<> sync_directory(int fd, const std::string& path);
 /// Gives `to` the content of `from`: a link, or where the file system has none, a copy. Errors: as file_error.
 result<> link_file(const std::string& from, const std::string& to);

@@ -109,10 +109,8 @@ result<> change_writer::end() {
   byte_writer(buffer_).u64(sum_);
   bytes_ += checksum_bytes;
   WEIR_TRY(flush());
-  if (::fsync(file_.value()) != 0) {
-    auto e = file_error(errno, "syncing a copy of a checkpoint");
-    return e.code == errc::store_full ? e : error{errc::unknown_outcome, e.message};
-  }
+  if (::fsync(file_.value()) != 0)
+    return file_error(errno, "syncing a copy of a checkpoint");
   file_.reset();
   return success();
 }

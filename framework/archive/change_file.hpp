@@ -21,7 +21,7 @@ class change_writer {
   result<> begin(unique_fd file, const change_head& head);
   result<> put(store_part part, std::string_view key, std::string_view value);
   result<> remove(store_part part, std::string_view key);
-  /// Writes the end and makes the file's content durable. Errors: unknown_outcome too.
+  /// Writes the end and makes the file's content durable.
   result<> end();
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   /// Behind end().

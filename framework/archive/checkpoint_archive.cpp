@@ -24,6 +24,8 @@ constexpr std::uint64_t fewest_bytes = std::uint64_t{16} << 20;
 /// Or when they are this many files, more where a snapshot costs more.
 constexpr std::uint64_t fewest_files = 2000, most_files = 20'000, bytes_per_file = std::uint64_t{32} << 10;
 
+constexpr const char* change_in_work = "changes.tmp";
+
 error replaced(const std::string& path) {
   return {errc::fenced, "another process has taken over the copy of the checkpoints: '" + path + "' is not ours any more"};
 }
@@ -140,38 +142,20 @@ result<> checkpoint_archive::check_owned() const {
 }
 
 result<> checkpoint_archive::begin(const state& behind) {
-  constexpr const char* name = "changes.tmp";
   figures_->waiting_since_us = system_clock().monotonic().count();
-  unique_fd file(::openat(folder_.value(), name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file) {
-    auto code = errno;
-    WEIR_TRY(check_owned());
-    return file_error(code, "making a file in '" + path_ + "'");
-  }
-  return writer_.begin(std::move(file), {serial_ + 1, behind});
+  return watched(open_change(behind));
 }
 
 result<> checkpoint_archive::put(store_part part, std::string_view key, std::string_view value) {
-  return writer_.put(part, key, value);
+  return watched(writer_.put(part, key, value));
 }
 
-result<> checkpoint_archive::remove(store_part part, std::string_view key) { return writer_.remove(part, key); }
+result<> checkpoint_archive::remove(store_part part, std::string_view key) { return watched(writer_.remove(part, key)); }
 
 result<copied_change> checkpoint_archive::commit() {
-  WEIR_TRY(writer_.end());
-  WEIR_TRY(hit(fail_point::copy_before_rename));
-  archive_file f;
-  f.serial = serial_ + 1;
-  if (::renameat(folder_.value(), "changes.tmp", folder_.value(), f.name().c_str()) != 0) {
-    auto code = errno;
-    WEIR_TRY(check_owned());
-    return error{errc::unknown_outcome, file_error(code, "naming '" + path_ + "/" + f.name() + "'").message};
-  }
-  WEIR_TRY(sync_directory(folder_.value(), path_));
-  WEIR_TRY(check_owned());
-  WEIR_TRY(hit(fail_point::copy_after_rename));
-  ++serial_;
+  WEIR_TRY(watched(name_change()));
   figures_->waiting_since_us = 0;
+  ++serial_;
   ++figures_->changes;
   figures_->bytes += writer_.bytes();
   {
@@ -182,6 +166,38 @@ result<copied_change> checkpoint_archive::commit() {
   if (named_ && wants_snapshot())
     snapshot_beside();
   return copied_change{serial_, writer_.sum()};
+}
+
+result<> checkpoint_archive::watched(result<> r) {
+  if (!r)
+    figures_->waiting_since_us = 0;
+  return r;
+}
+
+result<> checkpoint_archive::open_change(const state& behind) {
+  unique_fd file(::openat(folder_.value(), change_in_work, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) {
+    auto code = errno;
+    WEIR_TRY(check_owned());
+    return file_error(code, "making a file in '" + path_ + "'");
+  }
+  return writer_.begin(std::move(file), {serial_ + 1, behind});
+}
+
+result<> checkpoint_archive::name_change() {
+  WEIR_TRY(writer_.end());
+  WEIR_TRY(hit(fail_point::copy_before_rename));
+  archive_file f;
+  f.serial = serial_ + 1;
+  // A change of this number that failed behind its rename was never made in the store: this one takes its place.
+  if (::renameat(folder_.value(), change_in_work, folder_.value(), f.name().c_str()) != 0) {
+    auto code = errno;
+    WEIR_TRY(check_owned());
+    return file_error(code, "naming '" + path_ + "/" + f.name() + "'");
+  }
+  WEIR_TRY(sync_directory(folder_.value(), path_));
+  WEIR_TRY(check_owned());
+  return hit(fail_point::copy_after_rename);
 }
 
 bool checkpoint_archive::wants_snapshot() {

@@ -41,6 +41,10 @@ class checkpoint_archive final : public change_sink {
   result<> link_chain(const archived& found);
   result<> name_generation(std::uint64_t incarnation);
   void remove_older(std::uint64_t incarnation);
+  result<> open_change(const state& behind);
+  result<> name_change();
+  /// Nobody waits for the directory behind an error.
+  result<> watched(result<> r);
   /// The folder is still the one that has the generation's name.
   result<> check_owned() const;
   result<> take_snapshot();

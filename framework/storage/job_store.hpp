@@ -79,8 +79,8 @@ class change_sink {
   virtual result<> put(store_part part, std::string_view key, std::string_view value) = 0;
   virtual result<> remove(store_part part, std::string_view key) = 0;
   /// The change is durable in the copy. Its serial number is one above that of the change before. Errors: store_full (no
-  /// such change is there; the next one may be tried), fenced (somebody else has the copy), others: the store may go on only
-  /// with a new copy.
+  /// such change is there), fenced (somebody else has the copy), unavailable (it may be there: the next one takes its number and
+  /// its place). The store has not made the change then.
   virtual result<copied_change> commit() = 0;
 };
 

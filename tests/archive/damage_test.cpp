@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <array>
 #include <fstream>
 #include <weir/core/fail_point.hpp>
 #include "tests/archive/copied_job.hpp"
@@ -116,16 +117,28 @@ TEST_CASE("a directory that is not there is said, and never made: it may not be 
   CHECK(!fs::exists(dir.path + "/missing"));
 }
 
-TEST_CASE("a full directory fails the checkpoint and nothing else: the next one has what this one had") {
+TEST_CASE("a directory that is full or fails closes the checkpoint and nothing else: the next one has what this one had") {
   world w;
   w.work(1, 2);
   w.job->put("key9", "kept");
   w.job->output("kept");
-  disk_faults::arm(disk_faults::call::write, "changes.tmp", 1, ENOSPC, true);
+  struct fault {
+    disk_faults::call which;
+    std::string file;
+    int error;
+    errc code;
+  };
+  // The last is the sync of the names, behind the rename: the file is there, and must not count.
+  const std::array faults{fault{disk_faults::call::write, "changes.tmp", ENOSPC, errc::store_full},
+                          fault{disk_faults::call::sync, "changes.tmp", EIO, errc::unavailable},
+                          fault{disk_faults::call::sync, w.files().front().parent_path().filename(), EIO, errc::unavailable}};
+  auto f = faults.at(GENERATE(range(std::size_t{0}, std::size_t{3})));
+  disk_faults::arm(f.which, f.file, 1, f.error, true);
   auto full = w.job->complete(3);
   CHECK(disk_faults::disarm() > 0);
   REQUIRE(!full.ok());
-  CHECK(full.err().code == errc::store_full);
+  CHECK(full.err().code == f.code);
+  CHECK(w.job->copy().figures().waiting_since_us == 0);
   REQUIRE(w.job->store().close(3).ok());
   REQUIRE(w.job->complete(4).ok());
   auto content = w.job->content();
