@@ -162,6 +162,26 @@ result<> fits(const job_spec& spec) {
 
 } // namespace
 
+const char* to_string(job_phase phase) {
+  switch (phase) {
+    case job_phase::waiting:
+      return "waiting";
+    case job_phase::recovering:
+      return "recovering";
+    case job_phase::running:
+      return "running";
+    case job_phase::stopping:
+      return "stopping";
+    case job_phase::ended:
+      return "ended";
+    case job_phase::stopped:
+      return "stopped";
+    case job_phase::failed:
+      return "failed";
+  }
+  return "unknown";
+}
+
 ask_outcome runtime::ask_and_wait(ask_message m, duration timeout) {
   auto promise = std::make_shared<std::promise<ask_outcome>>();
   auto outcome = promise->get_future();

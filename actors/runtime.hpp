@@ -64,6 +64,8 @@ enum class job_phase : std::uint8_t {
   stopped,  ///< On request, all published.
   failed,   ///< Parked: `cause` says why; no restart will help or the limit is reached. Other jobs go on.
 };
+/// One word.
+[[nodiscard]] const char* to_string(job_phase phase);
 
 /// The partition of a source that holds a watermark back: the lowest of those that are not idle.
 struct held_by {

@@ -3,29 +3,6 @@
 #include <weir/core/clock.hpp>
 
 namespace weir {
-namespace {
-
-const char* name_of(job_phase p) {
-  switch (p) {
-    case job_phase::waiting:
-      return "waiting";
-    case job_phase::recovering:
-      return "recovering";
-    case job_phase::running:
-      return "running";
-    case job_phase::stopping:
-      return "stopping";
-    case job_phase::ended:
-      return "ended";
-    case job_phase::stopped:
-      return "stopped";
-    case job_phase::failed:
-      return "failed";
-  }
-  return "?";
-}
-
-} // namespace
 
 service_keeper::service_keeper(service_keeper_options o) : options_(std::move(o)), thread_([this] { run(); }) {}
 
@@ -89,7 +66,7 @@ void service_keeper::note() {
     auto& k = services_.at(name);
     if (!status.empty()) {
       const auto& s = status.front();
-      k.last = {name, k.version, name_of(s.phase), s.detail, false, s.checkpoint, s.lag};
+      k.last = {name, k.version, to_string(s.phase), s.detail, true, false, s.checkpoint, s.lag};
     }
     if (!ends.empty())
       note_end(name, k, ends.front());
@@ -97,28 +74,37 @@ void service_keeper::note() {
 }
 
 void service_keeper::note_end(const std::string& name, kept& k, const job_end& end) {
-  if (end.phase == job_phase::failed && end.cause && end.cause->code != errc::fenced) {
-    k.jobs.reset();
-    k.last.phase = "failed";
-    k.last.detail = end.cause->message;
-    k.last.failed = true;
+  k.jobs.reset();
+  k.last.active = false;
+  if (end.phase == job_phase::stopped && !end.cause) {
+    options_.log.info("a service has stopped here", {{"service", name}});
+    services_.erase(name);
     return;
   }
-  if (end.cause)
+  if (end.cause && end.cause->code == errc::fenced) {
+    // Whose it is the control topic says; what is known of that here may be old.
     options_.log.warning("another process has taken over a service; it has ended here",
                          {{"service", name}, {"cause", end.cause->message}});
-  else
-    options_.log.info("a service has stopped here", {{"service", name}});
-  services_.erase(name);
+    k.last.phase = "fenced";
+    k.last.detail = end.cause->message;
+    k.again_at = system_clock().monotonic() + options_.fenced_pause;
+    return;
+  }
+  k.last.phase = to_string(end.phase);
+  k.last.failed = end.phase == job_phase::failed;
+  k.last.detail = end.cause ? end.cause->message : "";
 }
 
 void service_keeper::stop_what_is_not_ours(const std::map<std::string, std::uint64_t>& ours, std::uint64_t version) {
+  auto now = system_clock().monotonic();
+  std::erase_if(waits_since_, [&](const auto& w) { return !ours.contains(w.first); });
   std::lock_guard lock(mutex_);
   for (auto it = services_.begin(); it != services_.end();) {
     auto& [name, k] = *it;
     auto mine = ours.find(name);
-    // A failed one is tried again when it is assigned anew, or its file is another.
-    auto stays = mine != ours.end() && k.version == version && (k.jobs || mine->second == k.assignment);
+    // One that failed or is at its end begins again when it is assigned anew, or its file is another.
+    auto over = !k.jobs && (mine == ours.end() || mine->second != k.assignment || now >= k.again_at);
+    auto stays = mine != ours.end() && k.version == version && !over;
     if (stays) {
       ++it;
       continue;
@@ -139,7 +125,7 @@ void service_keeper::stop_what_is_not_ours(const std::map<std::string, std::uint
 
 bool service_keeper::waits_for_another(const node_board::view& seen, const std::string& service) {
   auto runs = [&](const node_report& r) {
-    return std::any_of(r.services.begin(), r.services.end(), [&](const auto& s) { return s.name == service && !s.failed; });
+    return std::any_of(r.services.begin(), r.services.end(), [&](const auto& s) { return s.name == service && s.active; });
   };
   auto other = std::find_if(seen.reports.begin(), seen.reports.end(),
                             [&](const auto& r) { return r.first != options_.self && runs(r.second); });
@@ -169,15 +155,13 @@ void service_keeper::start_what_is(const node_board::view& seen, const std::map<
     auto& k = services_[name];
     k.version = file.version;
     k.assignment = assignment;
-    k.last = {name, file.version, "starting", "", false, 0, -1};
+    k.last = {name, file.version, "starting", "", true, false, 0, -1};
     if (started) {
       k.jobs = std::move(*started);
       continue;
     }
     options_.log.error("a service does not start here", {{"service", name}, {"cause", started.err().message}});
-    k.last.phase = "failed";
-    k.last.detail = started.err().message;
-    k.last.failed = true;
+    k.last = {name, file.version, "failed", started.err().message, false, true, 0, -1};
   }
 }
 
@@ -187,19 +171,6 @@ std::vector<running_service> service_keeper::report() const {
   for (const auto& [name, k] : services_)
     out.push_back(k.last);
   return out;
-}
-
-void service_keeper::ask(ask_message m, duration timeout, std::function<void(ask_outcome)> done) {
-  std::shared_ptr<runtime> jobs;
-  {
-    std::lock_guard lock(mutex_);
-    auto found = services_.find(m.service);
-    if (found != services_.end())
-      jobs = found->second.jobs;
-  }
-  if (!jobs)
-    return done(ask_error{ask_errc::unavailable, "service '" + m.service + "' does not run on node '" + options_.self + "'"});
-  jobs->ask(std::move(m), timeout, std::move(done));
 }
 
 } // namespace weir

@@ -23,6 +23,9 @@ struct service_keeper_options {
   std::function<result<std::unique_ptr<runtime>>(const cluster::services_record& file, const std::string& service)> start_service;
   logger log;
   duration look = std::chrono::milliseconds(200);
+  /// A service that was fenced here begins again after this, if the control topic still says so: that may have been read before a
+  /// freeze, and its new owner should not be fenced in turn.
+  duration fenced_pause = std::chrono::seconds(5);
   duration patience = std::chrono::seconds(30); ///< With an owner before that is still at its last checkpoint.
 };
 
@@ -38,15 +41,14 @@ class service_keeper {
 
   /// What runs here, for the others. Any thread.
   [[nodiscard]] std::vector<running_service> report() const;
-  /// Asks a service that runs here. Any thread; as runtime::ask.
-  void ask(ask_message m, duration timeout, std::function<void(ask_outcome)> done);
 
  private:
   struct kept {
-    std::shared_ptr<runtime> jobs; ///< Null: it failed.
+    std::shared_ptr<runtime> jobs; ///< Null: it failed, was fenced, or is at its end.
     std::uint64_t version = 0;
     std::uint64_t assignment = 0; ///< Offset of the record that it was started for.
     bool stopping = false;
+    duration again_at = duration::max(); ///< Without jobs: not before, unless it is assigned anew.
     running_service last;
   };
   void run();

@@ -15,13 +15,14 @@ struct running_service {
   std::string name;
   std::uint64_t version = 0; ///< Of the services file that it was started from.
   std::string phase;
-  std::string detail; ///< Why it waits, what it failed on.
-  bool failed = false;
+  std::string detail;  ///< Why it waits, what it failed on.
+  bool active = false; ///< It has a job: a new owner waits for its end.
+  bool failed = false; ///< For good, on this node.
   std::uint64_t checkpoint = 0;
   std::int64_t lag = -1; ///< -1: unknown.
   friend bool operator==(const running_service&, const running_service&) = default;
 };
-BOOST_DESCRIBE_STRUCT(running_service, (), (name, version, phase, detail, failed, checkpoint, lag))
+BOOST_DESCRIBE_STRUCT(running_service, (), (name, version, phase, detail, active, failed, checkpoint, lag))
 
 /// What a node tells the others of itself, each interval.
 struct node_report {

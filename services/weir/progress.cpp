@@ -38,26 +38,6 @@ std::string short_count(double n) {
   return n < 1e9 ? fmt::format("{:.1f}M", n / 1e6) : fmt::format("{:.1f}G", n / 1e9);
 }
 
-const char* to_string(job_phase phase) {
-  switch (phase) {
-    case job_phase::waiting:
-      return "waiting";
-    case job_phase::recovering:
-      return "recovering";
-    case job_phase::running:
-      return "running";
-    case job_phase::stopping:
-      return "stopping";
-    case job_phase::ended:
-      return "ended";
-    case job_phase::stopped:
-      return "stopped";
-    case job_phase::failed:
-      return "failed";
-  }
-  return "unknown";
-}
-
 std::string live_line(const job_status& s, const job_rates& rates, timestamp now) {
   if (s.phase != job_phase::running)
     return s.job + ": " + to_string(s.phase) + (s.detail.empty() ? "" : " " + s.detail);

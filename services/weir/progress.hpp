@@ -18,7 +18,6 @@ struct job_rates {
 [[nodiscard]] std::string live_line(const job_status& s, const job_rates& rates, timestamp now);
 /// `1234`, `12.3k`, `4.5M`: three digits, for people.
 [[nodiscard]] std::string short_count(double n);
-[[nodiscard]] const char* to_string(job_phase phase);
 
 /// Turns snapshots into lines of the log: changes of phase and restarts at once, figures periodically.
 class progress_log {

@@ -4,7 +4,7 @@
 using namespace weir;
 
 TEST_CASE("what nodes say to each other is read as it was said") {
-  node_report r{"a", "host:1", 7, 3, {"b", "c"}, true, false, 9, {{"shop", 2, "running", "", false, 12, 30}}};
+  node_report r{"a", "host:1", 7, 3, {"b", "c"}, true, false, 9, {{"shop", 2, "running", "", true, false, 12, 30}}};
   auto back = decode_word(encode_word(r));
   REQUIRE(back.ok());
   auto read = std::get<node_report>(*back);
@@ -15,6 +15,7 @@ TEST_CASE("what nodes say to each other is read as it was said") {
   CHECK(read.control);
   CHECK_FALSE(read.directory);
   CHECK(read.term == 9);
+  CHECK(read.services == r.services);
   auto command = decode_word(encode_word(node_command{node_command::verb::drain, "b", "", true}));
   REQUIRE(command.ok());
   CHECK(std::get<node_command>(*command).what == node_command::verb::drain);

@@ -1,5 +1,6 @@
 #include <weir/cluster/log/log_seat.hpp>
 #include "actors/nodes/node_host.hpp"
+#include "tests/nodes/idle_runtime.hpp"
 #include "tests/nodes/node_world.hpp"
 
 using namespace nodes_test;
@@ -20,7 +21,30 @@ std::uint16_t free_port() {
 /// Nodes a and b of a cluster on the embedded log, where a leads.
 struct pair_of_nodes {
   temporary_directory directory;
+  bool runs = false; ///< Services, of names without spaces between them in the file.
+  std::mutex mutex;
+  std::map<std::string, std::shared_ptr<idle_runtime::control>> started; ///< By service.
   std::uint16_t port_a = free_port(), port_b = free_port();
+
+  void run_services(node_host_options& o) {
+    o.list_services = [](const std::string& text) -> result<std::vector<cluster::service_need>> {
+      std::vector<cluster::service_need> out;
+      for (const auto* s : {"one", "two"})
+        if (text.find('"' + std::string(s) + '"') != std::string::npos)
+          out.push_back({s, true});
+      return out;
+    };
+    o.start_service = [this](const cluster::services_record&, const std::string& service) -> result<std::unique_ptr<runtime>> {
+      std::lock_guard lock(mutex);
+      auto& c = started[service] = std::make_shared<idle_runtime::control>();
+      c->ends_when_asked = true;
+      return std::unique_ptr<runtime>(std::make_unique<idle_runtime>(c));
+    };
+  }
+  bool stopped(const std::string& service) {
+    std::lock_guard lock(mutex);
+    return started.contains(service) && started.at(service)->stop_asked;
+  }
 
   std::unique_ptr<node_host> start(const std::string& name) {
     node_host_options o;
@@ -41,6 +65,8 @@ struct pair_of_nodes {
     o.check_services = [](const std::string& text) -> result<> {
       return text.find("wrong") == std::string::npos ? success() : result<>(error{errc::invalid_config, "it is wrong"});
     };
+    if (runs)
+      run_services(o);
     auto host = node_host::start(std::move(o));
     REQUIRE(host);
     return std::move(*host);
@@ -80,4 +106,24 @@ TEST_CASE("an order given to any node is done by the leader, and is on record wh
   REQUIRE(eventually([&] { return b->command({node_command::verb::fill, "b", "", false}).ok(); }));
   CHECK(shows(*a, R"("able":["a","b"])"));
   CHECK(b->command({node_command::verb::remove, "one", "", false}).value() == "version 2 is in force");
+}
+
+TEST_CASE("a services file that is applied runs, what is removed from it stops, and what a node had it has again") {
+  pair_of_nodes world;
+  world.runs = true;
+  auto a = world.start("a");
+  auto b = world.start("b");
+  REQUIRE(shows(*b, R"("able":["a","b"])"));
+  REQUIRE(b->command({node_command::verb::apply, "", R"({"services": [{"name": "one"}, {"name": "two"}]})", false}).ok());
+  CHECK(shows(*a, R"("one":{"node":"a","phase":"running")"));
+  CHECK(shows(*a, R"("two":{"node":"a","phase":"running")"));
+  CHECK_FALSE(world.stopped("two"));
+  REQUIRE(a->command({node_command::verb::remove, "two", "", false}).ok());
+  REQUIRE(eventually([&] { return world.stopped("two"); }));
+  REQUIRE(eventually([&] { return status_of(*a).find(R"("two":{"node")") == std::string::npos; }));
+  a.reset();
+  CHECK(world.stopped("one"));
+  world.started.clear();
+  a = world.start("a");
+  CHECK(shows(*a, R"("one":{"node":"a","phase":"running")"));
 }

@@ -1,42 +1,11 @@
 #include <weir/core/clock.hpp>
 #include "actors/nodes/service_keeper.hpp"
+#include "tests/nodes/idle_runtime.hpp"
 #include "tests/nodes/node_world.hpp"
 
 using namespace nodes_test;
 
 namespace {
-
-/// A job that does nothing and ends as it is told.
-class idle_runtime final : public runtime {
- public:
-  struct control {
-    std::atomic<bool> stop_asked{false}, ended{false};
-    std::optional<error> cause;
-  };
-  explicit idle_runtime(std::shared_ptr<control> c) : control_(std::move(c)) {}
-  [[nodiscard]] std::vector<job_status> status() const override {
-    job_status s;
-    s.job = "s1";
-    s.phase = control_->stop_asked ? job_phase::stopping : job_phase::running;
-    s.checkpoint = 7;
-    return {s};
-  }
-  void request_stop() override { control_->stop_asked = true; }
-  std::vector<job_end> wait(duration) override {
-    if (!control_->ended)
-      return {};
-    job_end e;
-    e.job = "s1";
-    e.phase = control_->cause ? job_phase::failed : job_phase::stopped;
-    e.cause = control_->cause;
-    return {e};
-  }
-  void ask(ask_message, duration, std::function<void(ask_outcome)> done) override { done(std::string("here")); }
-  bool release(const std::string&, const std::string&, unpark) override { return false; }
-
- private:
-  std::shared_ptr<control> control_;
-};
 
 /// Node a, process 5, with a control topic that is written by hand.
 struct keeping {
@@ -48,7 +17,7 @@ struct keeping {
   std::uint64_t attempt = 0;
   std::unique_ptr<service_keeper> keeper;
 
-  keeping() {
+  explicit keeping(duration fenced_pause = std::chrono::hours(1)) {
     write(0, cluster::term_record{"a", 1});
     file(1);
     service_keeper_options o;
@@ -57,6 +26,7 @@ struct keeping {
     o.board = board;
     o.look = std::chrono::milliseconds(1);
     o.patience = std::chrono::hours(1);
+    o.fenced_pause = fenced_pause;
     o.start_service = [this](const cluster::services_record&, const std::string&) -> result<std::unique_ptr<runtime>> {
       std::lock_guard lock(mutex);
       if (refuses)
@@ -92,7 +62,7 @@ struct keeping {
       node_report r;
       r.node = "b";
       if (run_it)
-        r.services = {{"s1", 1, "stopping", "", false, 3, 0}};
+        r.services = {{"s1", 1, "stopping", "", true, false, 3, 0}};
       v.reports["b"] = r;
     });
   }
@@ -118,21 +88,12 @@ TEST_CASE("a node runs what the control topic gives to its process, and stops it
   k.assign("a", 5);
   REQUIRE(eventually([&] { return k.phase() == "running"; }));
   CHECK(k.keeper->report().front().checkpoint == 7);
-  std::optional<ask_outcome> answer;
-  ask_message m;
-  m.service = "s1";
-  k.keeper->ask(m, std::chrono::seconds(1), [&](ask_outcome o) { answer = std::move(o); });
-  REQUIRE(answer);
-  CHECK(answer->ok());
   k.assign("b", 9);
   REQUIRE(eventually([&] { return k.last()->stop_asked.load(); }));
   CHECK(k.phase() != "none"); // Reported until it is at its end: the next owner waits for that.
   k.last()->ended = true;
   REQUIRE(eventually([&] { return k.phase() == "none"; }));
   CHECK(k.starts() == 1);
-  m.service = "s1";
-  k.keeper->ask(m, std::chrono::seconds(1), [&](ask_outcome o) { answer = std::move(o); });
-  CHECK(answer->err().code == ask_errc::unavailable);
 }
 
 TEST_CASE("a new owner waits for the last checkpoint of the old one") {
@@ -188,11 +149,31 @@ TEST_CASE("a service that failed for good is reported and left alone until it is
   CHECK(k.starts() == before + 1);
 }
 
-TEST_CASE("a service that was fenced is started again where it is still assigned") {
-  keeping k;
+TEST_CASE("a service that was fenced begins again behind a pause, or when it is assigned anew") {
+  auto paused = GENERATE(true, false);
+  keeping k(paused ? duration(std::chrono::hours(1)) : duration{0});
   k.assign("a", 5);
   REQUIRE(eventually([&] { return k.phase() == "running"; }));
   k.last()->cause = error{errc::fenced, "somebody else"};
   k.last()->ended = true;
+  if (paused) {
+    REQUIRE(eventually([&] { return k.phase() == "fenced"; }));
+    CHECK_FALSE(k.keeper->report().front().active);
+    CHECK_FALSE(k.keeper->report().front().failed);
+    CHECK(k.starts() == 1);
+    k.assign("a", 5);
+  }
+  REQUIRE(eventually([&] { return k.starts() == 2; }));
+}
+
+TEST_CASE("a service that is at the end of its input is not begun again") {
+  keeping k;
+  k.assign("a", 5);
+  REQUIRE(eventually([&] { return k.phase() == "running"; }));
+  k.last()->phase = job_phase::ended;
+  k.last()->ended = true;
+  REQUIRE(eventually([&] { return k.phase() == "ended"; }));
+  CHECK(k.starts() == 1);
+  k.file(2);
   REQUIRE(eventually([&] { return k.starts() == 2; }));
 }
