@@ -185,3 +185,19 @@ TEST_CASE("a file that cannot be linked is copied") {
   CHECK(read(dir.path + "/copied") == "from elsewhere");
   CHECK(archive_detail::link_file(dir.path + "/none", dir.path + "/other").err().code == errc::not_found);
 }
+
+TEST_CASE("a change that goes to a folder without its name is not made: somebody else has the copy") {
+  auto gone = GENERATE(true, false);
+  world w;
+  w.work(1, 2);
+  auto generation = w.files().front().parent_path();
+  w.job->put("key9", "late");
+  if (gone)
+    fs::remove_all(generation);
+  else
+    fs::rename(generation, generation.parent_path() / ".old-being-removed"); // Between the two steps of its removal.
+  auto late = w.job->complete(3);
+  REQUIRE(!late.ok());
+  CHECK(late.err().code == errc::fenced);
+  CHECK(w.job->store().checkpoints()->front().number == 2);
+}
