@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 #include <set>
 #include <weir/cluster/placement.hpp>
+#include "actors/json_words.hpp"
 
 namespace weir {
 namespace {
@@ -102,8 +103,8 @@ std::string board_json(const node_board::view& v, const std::string& cluster, co
       for (const auto& s : report->second.services)
         if (s.name == name) {
           auto& o = one.as_object();
-          o["phase"] = s.phase;
-          o["detail"] = s.detail;
+          o["phase"] = json_words(s.phase);
+          o["detail"] = json_words(s.detail);
           o["checkpoint"] = s.checkpoint;
           o["lag"] = s.lag;
           o["services_version"] = s.version;

@@ -1,6 +1,7 @@
 #include "actors/nodes/service_keeper.hpp"
 #include <algorithm>
 #include <weir/core/clock.hpp>
+#include "actors/json_words.hpp"
 
 namespace weir {
 
@@ -168,8 +169,11 @@ void service_keeper::start_what_is(const node_board::view& seen, const std::map<
 std::vector<running_service> service_keeper::report() const {
   std::lock_guard lock(mutex_);
   std::vector<running_service> out;
-  for (const auto& [name, k] : services_)
+  for (const auto& [name, k] : services_) {
     out.push_back(k.last);
+    // An exception's text must not make the report too long to be sent: the node would count as gone.
+    out.back().detail.resize(std::min(out.back().detail.size(), most_words));
+  }
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 #include "services/weir/node_commands.hpp"
+#include "services/weir/parked_text.hpp"
 
 namespace weir {
 namespace {
@@ -47,7 +48,7 @@ std::string service_line(const std::string& name, const json::object& s) {
   if (auto lag = s.at("lag").to_number<std::int64_t>(); lag >= 0)
     line += fmt::format(", {} records behind", lag);
   if (auto detail = text(s.at("detail")); !detail.empty())
-    line += ": " + detail;
+    line += ": " + on_one_line(detail);
   return line + "\n";
 }
 
@@ -77,7 +78,7 @@ std::string cluster_text(std::string_view bytes) {
   out += "able to work together: " + list(s.at("able")) + "\n";
   for (const auto& l : s.at("links").get_object())
     if (!l.value().at("up").get_bool())
-      out += "no connection with " + std::string(l.key()) + ": " + text(l.value().at("why")) + "\n";
+      out += "no connection with " + std::string(l.key()) + ": " + on_one_line(text(l.value().at("why"))) + "\n";
   if (s.at("services").is_null() || text(s.at("services").at("text")).empty())
     return out + "no services\n";
   out += "services, by version " + text(s.at("services").at("version")) + " of the services file\n";

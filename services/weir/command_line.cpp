@@ -233,7 +233,7 @@ class command_line {
       node_file(sub)->required();
       return sub;
     };
-    auto* status = order("status", "Leader, nodes, links, and the services file on record",
+    auto* status = order("status", "Leader, nodes, links, and which service is where",
                          [this] { return cluster_status_command(state_.cluster, seams_); });
     status->add_flag("--json", state_.cluster.json, "The answer as it came");
     status->add_flag("--ready", state_.cluster.ready,

@@ -1,3 +1,4 @@
+#include <boost/json.hpp>
 #include <weir/core/clock.hpp>
 #include "actors/nodes/service_keeper.hpp"
 #include "tests/nodes/idle_runtime.hpp"
@@ -147,6 +148,20 @@ TEST_CASE("a service that failed for good is reported and left alone until it is
   k.assign("a", 5);
   REQUIRE(eventually([&] { return k.phase() == "running"; }));
   CHECK(k.starts() == before + 1);
+}
+
+TEST_CASE("whatever text a service fails with, the node's report and status can be told") {
+  keeping k;
+  k.refuses = error{errc::user_code_failed, "\xff\x1b" + std::string(std::size_t{4} << 20, 'x')};
+  k.assign("a", 5);
+  REQUIRE(eventually([&] { return k.phase() == "failed"; }));
+  node_report r;
+  r.node = "a";
+  r.services = k.keeper->report();
+  CHECK(make_node_message(encode_word(r)).ok());
+  k.board->change([&](auto& v) { v.reports["a"] = r; });
+  auto status = boost::json::parse(board_json(k.board->look(), "shop", "a", "a"));
+  CHECK(status.at("placed").at("s1").at("phase") == "failed");
 }
 
 TEST_CASE("a service that was fenced begins again behind a pause, or when it is assigned anew") {

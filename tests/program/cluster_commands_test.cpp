@@ -68,7 +68,7 @@ TEST_CASE("what a node knows of its cluster reads as lines") {
              "b":{"address":"h2:1","capacity":1,"hears":["a"],"control":true,"directory":false,"term":18}},
     "able":["a"],"services":{"version":3,"text":"{}","fallback":true},
     "placed":{"totals":{"node":"a","phase":"running","detail":"","checkpoint":12,"lag":30,"services_version":3},
-              "alerts":{"node":"a","phase":"failed","detail":"the topic is gone","checkpoint":0,"lag":-1,"services_version":3},
+              "alerts":{"node":"a","phase":"failed","detail":"the topic\u001b[2J is gone","checkpoint":0,"lag":-1,"services_version":3},
               "idle":{"node":"c","phase":null,"detail":""}},
     "members":{"a":{"address":"h1:1","capacity":2,"draining":true,"present":true},
                "c":{"address":"h3:1","capacity":1,"draining":false,"present":false}}})");
@@ -79,7 +79,7 @@ TEST_CASE("what a node knows of its cluster reads as lines") {
   CHECK(holds(text, "no connection with c: refused\n"));
   CHECK(holds(text, "services, by version 3 of the services file\n"));
   CHECK(holds(text, "  totals           on a             running, checkpoint 12, 30 records behind\n"));
-  CHECK(holds(text, "  alerts           on a             failed: the topic is gone\n"));
+  CHECK(holds(text, "  alerts           on a             failed: the topic [2J is gone\n"));
   CHECK(holds(text, "  idle             on c             not started there yet, or not heard of\n"));
 }
 

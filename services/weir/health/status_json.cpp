@@ -1,8 +1,8 @@
 #include "services/weir/health/status_json.hpp"
 #include <algorithm>
 #include <boost/json.hpp>
-#include <weir/core/log_line.hpp>
 #include <weir/record/time_text.hpp>
+#include "actors/json_words.hpp"
 #include "services/weir/health/metrics_text.hpp"
 #include "services/weir/progress.hpp"
 
@@ -13,14 +13,6 @@ namespace json = boost::json;
 
 json::value time_or_null(const std::optional<timestamp>& t) {
   return t ? json::value(json::string(to_string(*t))) : json::value(nullptr);
-}
-
-/// What users' records and code brought along may be any bytes of any length; JSON is UTF-8.
-json::value words(std::string_view text) {
-  constexpr std::size_t most = 2000;
-  std::string quoted;
-  append_json_string(quoted, text.substr(0, most));
-  return json::parse(quoted);
 }
 
 double seconds(duration d) { return static_cast<double>(d.count()) / 1e6; }
@@ -81,7 +73,7 @@ json::array operators_of(const job_status& s, const job_status* before, const ra
                                {"blocked_tasks", o.blocked_tasks},
                                {"watermark", time_or_null(o.watermark)},
                                {"held_back_by", holder(o.held)},
-                               {"stuck", o.stuck.empty() ? json::value(nullptr) : words(o.stuck)}});
+                               {"stuck", o.stuck.empty() ? json::value(nullptr) : json_words(o.stuck)}});
   }
   return out;
 }
@@ -166,10 +158,10 @@ json::array parked_keys_of(const job_status& s) {
   json::array out;
   for (const auto* key : oldest_first)
     out.push_back(json::object{{"service", key->service},
-                               {"key", words(key->key)},
+                               {"key", json_words(key->key)},
                                {"id", to_hex(key->encoded_key)},
-                               {"event", words(key->event)},
-                               {"reason", words(key->reason)},
+                               {"event", json_words(key->event)},
+                               {"reason", json_words(key->reason)},
                                {"since", to_string(key->since)},
                                {"waiting", key->waiting}});
   return out;
@@ -184,7 +176,7 @@ json::value commits_of(const job_status& s) {
 json::object counters_of(const job_status& s) {
   json::object out;
   for (const auto& [name, count] : s.counters)
-    out[json::string(words(name).as_string())] = count;
+    out[json::string(json_words(name).as_string())] = count;
   return out;
 }
 
