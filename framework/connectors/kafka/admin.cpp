@@ -16,6 +16,24 @@ constexpr std::chrono::milliseconds longest_wait(10'000); // Shorter than a clie
 
 int millis(std::chrono::milliseconds t) { return static_cast<int>(t.count()); }
 
+/// A broker that does not lead a partition yet, of a topic just made, or not any more says so for a moment; the client asks for
+/// the leader behind that.
+bool looks_for_leader(rd_kafka_resp_err_t e) {
+  return e == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || e == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+}
+
+/// Asks again while that is the answer, up to the time-out; else the answer.
+template <class F>
+rd_kafka_resp_err_t ask_leader(std::chrono::milliseconds timeout, F ask) {
+  auto deadline = std::chrono::steady_clock::now() + timeout;
+  for (auto pause = std::chrono::milliseconds(5);; pause = std::min(pause * 2, std::chrono::milliseconds(200))) {
+    auto err = ask();
+    if (!looks_for_leader(err) || std::chrono::steady_clock::now() + pause > deadline)
+      return err;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
 /// One admin operation: options, a queue for the answer, and the wait for it.
 class admin_call {
  public:
@@ -172,7 +190,9 @@ result<topic_description> admin::ensure(const std::string& topic, int partitions
 
 result<admin::range> admin::offsets(const std::string& topic, std::int32_t partition) const {
   range r;
-  auto err = rd_kafka_query_watermark_offsets(over.get(), topic.c_str(), partition, &r.low, &r.high, millis(timeout));
+  auto err = ask_leader(timeout, [&] {
+    return rd_kafka_query_watermark_offsets(over.get(), topic.c_str(), partition, &r.low, &r.high, millis(timeout));
+  });
   if (err)
     return failed(err, "the offsets of partition " + std::to_string(partition) + " of topic '" + topic + "'");
   return r;
@@ -181,9 +201,11 @@ result<admin::range> admin::offsets(const std::string& topic, std::int32_t parti
 result<std::int64_t> admin::offset_at(const std::string& topic, std::int32_t partition, std::int64_t ms) const {
   list_ptr list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = ms;
-  auto err = rd_kafka_offsets_for_times(over.get(), list.get(), millis(timeout));
-  if (!err)
-    err = list->elems[0].err;
+  auto err = ask_leader(timeout, [&] {
+    list->elems[0].offset = ms; // An answer takes the place of the question.
+    auto e = rd_kafka_offsets_for_times(over.get(), list.get(), millis(timeout));
+    return e ? e : list->elems[0].err;
+  });
   if (err)
     return failed(err, "the offset for a time in partition " + std::to_string(partition) + " of topic '" + topic + "'");
   return list->elems[0].offset >= 0 ? list->elems[0].offset : -1;

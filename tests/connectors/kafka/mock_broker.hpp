@@ -14,6 +14,7 @@
 /// read_committed: what becomes of the records is for the tests against a real broker.
 struct mock_broker {
   /// Numbers of requests in Kafka's protocol.
+  static constexpr std::int16_t list_offsets = 2;
   static constexpr std::int16_t offset_fetch = 9;
   static constexpr std::int16_t find_coordinator = 10;
   static constexpr std::int16_t end_txn = 26;
