@@ -170,6 +170,7 @@ class host final : public node_host {
     if (!seat_)
       return;
     std::vector<cluster::member_record> members;
+    members.reserve(reports.size());
     for (const auto& [name, r] : reports)
       members.push_back({name, r.address, r.capacity, r.start, false});
     list_services();

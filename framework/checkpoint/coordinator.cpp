@@ -10,7 +10,7 @@ checkpoint_coordinator::checkpoint_coordinator(options o, std::uint64_t next, st
 duration checkpoint_coordinator::due() const { return std::max(last_begin_ + options_.interval, last_end_ + options_.min_pause); }
 
 void checkpoint_coordinator::begin(actions& out, duration now) {
-  attempt_.emplace();
+  attempt_ = attempt{};
   attempt_->checkpoint = next_++;
   attempt_->began = now;
   attempt_->final_barrier = final_requested_;

@@ -86,6 +86,7 @@ void log_authority::list_garbage(std::vector<std::string> names, completed done)
 
 void log_authority::forget_garbage(const std::vector<std::uint64_t>& batches, completed done) {
   std::vector<std::string> keys;
+  keys.reserve(batches.size());
   for (auto b : batches)
     keys.push_back(key_of(garbage_record{job_, b, {}}));
   office_->remove(std::move(keys), std::move(done));

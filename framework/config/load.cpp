@@ -128,6 +128,7 @@ class config_loader {
       -> decltype(&*std::begin(types)) {
     const auto* value = object.if_contains("type");
     std::vector<std::string_view> known;
+    known.reserve(std::size(types));
     for (const auto& t : types)
       known.push_back(t.name);
     std::string list;

@@ -52,12 +52,13 @@ struct publications {
 /// One run of a handler: what it was called for, and what it wants done when it ends well. Lives until then, at one place.
 struct service_call {
   call_kind what = call_kind::event;
-  std::uint64_t id = 0; ///< Of a call that awaits.
-  std::string key;      ///< Encoded.
   std::uint16_t group = 0;
+  std::uint16_t subscription = 0;
+  bool loaded = false, present = false, changed = false, cleared = false; ///< Of the state of the key.
+  std::uint64_t id = 0;                                                   ///< Of a call that awaits.
+  std::string key;                                                        ///< Encoded.
   std::uint64_t key_hash = 0;
   timestamp time;
-  std::uint16_t subscription = 0;
   std::shared_ptr<const void> value;
   std::string command_id; ///< Of a command.
   std::string timer;      ///< Name.
@@ -66,7 +67,6 @@ struct service_call {
 
   // What the handler asked for.
   std::unique_ptr<state_box> state;
-  bool loaded = false, present = false, changed = false, cleared = false;
   publications published;
   std::vector<timer_effect> timers;
   std::vector<std::pair<std::size_t, raw_record>> appended;
@@ -76,13 +76,13 @@ struct service_call {
   std::shared_ptr<void> context;
   std::coroutine_handle<> waiting;
   std::optional<ask_outcome> outcome;
-  unsigned asks = 0;
   std::string reply; ///< Of a question.
   std::uint64_t token = 0;
-  bool durable = false;
   std::size_t appends_open = 0;
   std::optional<ask_error> refused; ///< Why a question gets no answer.
+  unsigned asks = 0;
   unsigned attempts = 0;
+  bool durable = false;
 
   /// Where an event was read. The topic lives with the task.
   struct read_at {

@@ -210,7 +210,8 @@ struct service_declaration {
   std::size_t add_publication(std::string sink, topic_ref to, sink_options<raw_record> options);
   void add_question(service_definition::question q);
   template <class E, class Options>
-  void add_subscription(std::string name, topic<E> from, Options options, std::uint16_t number, bool awaits, event_key<E> key) {
+  void add_subscription(const std::string& name, topic<E> from, Options options, std::uint16_t number, bool awaits,
+                        event_key<E> key) {
     subscription s;
     s.add = [name, from, options, number, awaits, key](operator_graph& g, const subscription& self, const batch_codec& codec) {
       graph_node source;

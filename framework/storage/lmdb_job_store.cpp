@@ -120,7 +120,7 @@ result<> lmdb_job_store::read_unapplied(
     if (number < apply_.applied_end)
       continue;
     for (const auto& ref : known.deltas)
-      WEIR_TRY(env_->read([&](MDB_txn* txn) -> result<> {
+      WEIR_TRY(env_->read([&, number = number](MDB_txn* txn) -> result<> {
         WEIR_ASSIGN(auto payload, read_chunk_payload(txn, db_.delta, ref, where("checkpoint " + std::to_string(number))));
         WEIR_ASSIGN(auto chunk, decode_chunk(payload));
         return visit(chunk.who, number, chunk.bytes);

@@ -2,14 +2,14 @@
 
 namespace weir {
 
-void output_router::add_edge(routing route, std::uint32_t max_parallelism, std::vector<out_channel> channels) {
+void output_router::add_edge(routing route, std::uint32_t max_parallelism, const std::vector<out_channel>& channels) {
   edge e{route, channels_.size(), channels.size(), 0, {}, {}};
   if (route == routing::hash) {
     for (std::uint32_t group = 0; group < max_parallelism; ++group)
       e.task_of_group.push_back(
           task_of(static_cast<std::uint16_t>(group), max_parallelism, static_cast<std::uint32_t>(channels.size())));
   }
-  for (auto& c : channels) {
+  for (const auto& c : channels) {
     without_credit_ += c.credit <= 0 ? 1 : 0;
     e.load.capacity += c.credit;
     channels_.push_back({c, edges_.size(), {}});

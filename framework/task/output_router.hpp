@@ -23,7 +23,7 @@ class output_router final : public chain_output {
   explicit output_router(send_function send) : send_(std::move(send)) {}
 
   /// Adds the next out-port. `channels` are the downstream subtasks in order (one for forward).
-  void add_edge(routing route, std::uint32_t max_parallelism, std::vector<out_channel> channels);
+  void add_edge(routing route, std::uint32_t max_parallelism, const std::vector<out_channel>& channels);
 
   void emit(std::size_t port, std::unique_ptr<any_batch> rows) override;
   [[nodiscard]] bool has_credit() const override;

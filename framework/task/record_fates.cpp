@@ -71,9 +71,10 @@ result<record_fates> record_fates::decode(std::string_view bytes) {
     fate.reason = in.string();
     fate.cause = in.string();
     if (in.u8() != 0) {
-      auto& letter = fate.dead_letter.emplace();
+      record_fate::letter letter;
       letter.topic = in.string();
       letter.partition = static_cast<std::int32_t>(in.svarint());
+      fate.dead_letter = std::move(letter);
     }
     all.set(connection, checkpoint, ordinal, std::move(fate));
   }

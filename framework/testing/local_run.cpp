@@ -58,7 +58,7 @@ void local_run::task_output::emit(std::size_t port, std::unique_ptr<any_batch> r
   }
 }
 
-local_run::local_run(job_plan plan, local_options options) : plan_(std::move(plan)), options_(options) {}
+local_run::local_run(job_plan plan, local_options options) : plan_(std::move(plan)), options_(std::move(options)) {}
 
 local_run::task& local_run::task_at(std::size_t vertex, std::size_t subtask) { return *tasks_[vertex][subtask]; }
 

@@ -60,7 +60,7 @@ class local_run {
   result<> end();
 
   /// Asks the actor service of this plan and runs what follows, commands that it appends included. Errors fail the run.
-  result<ask_outcome> ask(ask_message m);
+  result<ask_outcome> ask(const ask_message& m);
   template <class Key, class Q, class A>
   answer<A> ask(const request<Key, Q, A>& r, const Key& key, const Q& question) {
     auto m = make_ask(r, key, question, false);

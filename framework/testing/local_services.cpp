@@ -40,7 +40,7 @@ result<> local_run::answer_asks() {
   return r;
 }
 
-result<ask_outcome> local_run::ask(ask_message m) {
+result<ask_outcome> local_run::ask(const ask_message& m) {
   const auto token = next_ask_++;
   for (auto& tasks : tasks_)
     for (auto& t : tasks) {

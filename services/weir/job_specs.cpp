@@ -29,6 +29,7 @@ std::vector<std::size_t> memory_shares(const std::vector<job_plan>& plans, std::
   for (const auto& p : plans)
     all += tasks_of(p);
   std::vector<std::size_t> shares;
+  shares.reserve(plans.size());
   for (const auto& p : plans)
     shares.push_back(limit * tasks_of(p) / std::max<std::size_t>(all, 1));
   return shares;

@@ -14,7 +14,7 @@ struct log_create_options {
   std::string directory;
   std::string topic;
   std::int32_t partitions = 1;
-  std::size_t max_record_bytes = 1024 * 1024;
+  std::size_t max_record_bytes = std::size_t{1024} * 1024;
   std::uint64_t retention_bytes = 0; ///< Per partition; 0 = all.
   std::int64_t retention_ms = 0;     ///< 0 = for ever.
   bool compacted = false;

@@ -25,6 +25,7 @@ result<listed_key> choose(const std::vector<listed_key>& all, const std::string&
   if (found != nullptr)
     return *found;
   std::vector<std::string_view> known;
+  known.reserve(all.size());
   for (const auto& k : all)
     known.push_back(k.key);
   return error{errc::unavailable, "key '" + wanted + "' is not parked" + did_you_mean(wanted, known)};

@@ -21,7 +21,7 @@ void on_signal(int) {
 
 } // namespace
 
-stop_signals::~stop_signals() { unwatch(); }
+stop_signals::~stop_signals() { stop_signals::unwatch(); }
 
 void stop_signals::watch(std::function<void()> first, std::function<void()> second) {
   unwatch();

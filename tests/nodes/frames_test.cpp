@@ -53,7 +53,8 @@ caf::behavior producer(caf::stateful_actor<producer_state>* self, plan p, std::s
         self->send(self, produce{});
       },
       [=](const produce&) {
-        auto& [router, sent] = self->state;
+        auto& router = self->state.router;
+        auto& sent = self->state.sent;
         while (sent < p.batches && router->has_credit()) {
           auto value = std::to_string(sent);
           value.resize(std::max(value.size(), p.value_size), '.');

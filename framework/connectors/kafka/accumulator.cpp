@@ -10,6 +10,7 @@ constexpr std::size_t batch_records = 10'000;
 constexpr unsigned lane_bits = 24;
 
 void* opaque_of(std::size_t lane, std::uint64_t generation) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): librdkafka carries a number as a pointer of the application.
   return reinterpret_cast<void*>(static_cast<std::uintptr_t>(generation << lane_bits | lane));
 }
 

@@ -7,7 +7,7 @@ result<std::unique_ptr<direct_producer>> kafka_direct::open(const kafka_config& 
                                                             std::size_t queue_bytes, std::function<void()> wake,
                                                             const logger& log) {
   accumulator_options o;
-  o.queue_bytes = std::max<std::size_t>(queue_bytes, 1024 * 1024);
+  o.queue_bytes = std::max<std::size_t>(queue_bytes, std::size_t{1024} * 1024);
   o.queue_records = std::clamp<std::size_t>(queue_bytes / 256, 1000, 1'000'000);
   o.batch_bytes = limits.batch_bytes(1'000'000);
   o.linger = config.linger;

@@ -243,7 +243,8 @@ void read_security(option_reader& in, kafka_config& c) {
 
 result<> check_names(const connection_settings& s) {
   for (const auto& [name, value] : s.options) {
-    auto known = std::any_of(options_table.begin(), options_table.end(), [&](const option_info& o) { return o.name == name; });
+    auto known =
+        std::any_of(options_table.begin(), options_table.end(), [&name = name](const option_info& o) { return o.name == name; });
     if (known)
       continue;
     std::vector<std::string_view> names;

@@ -18,6 +18,7 @@ rd_kafka_resp_err_t on_thread_start(rd_kafka_t*, rd_kafka_thread_type_t type, co
 
 rd_kafka_resp_err_t on_new(rd_kafka_t* rk, const rd_kafka_conf_t*, void*, char*, std::size_t) {
   auto usual = static_cast<std::uintptr_t>(prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0));
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): librdkafka carries a number as a pointer of the application.
   return rd_kafka_interceptor_add_on_thread_start(rk, name, &on_thread_start, reinterpret_cast<void*>(usual));
 }
 

@@ -235,6 +235,7 @@ call_outcome kafka_publisher::produce(const output_record& r, std::size_t index)
     return local_failure(RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, "'" + std::string(r.topic) + "' cannot be the name of a topic");
   auto deadline = steady::now() + config_.delivery_timeout;
   for (;;) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): librdkafka carries a number as a pointer of the application.
     auto o = enqueue(producer_->get(), handle, r, reinterpret_cast<void*>(index + 1));
     if (o.err != RD_KAFKA_RESP_ERR__QUEUE_FULL || failures_->any() || steady::now() > deadline)
       return o;
