@@ -266,8 +266,9 @@ result<> checkpoint_archive::take_snapshot() {
   }
   from.reset();
   source.join();
-  WEIR_TRY(written);
-  WEIR_TRY(copied);
+  for (const auto* done : {&written, &copied})
+    if (!*done)
+      return done->err();
   if (::fsync(file.value()) != 0)
     return file_error(errno, "syncing a snapshot in '" + path_ + "'");
   f.hash = XXH3_64bits_digest(&hash);

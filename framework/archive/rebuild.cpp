@@ -65,7 +65,7 @@ result<> make_changes(const archived& copy, const std::vector<archive_file>& fil
 }
 
 /// Merges what came with the changes into the base: a start would hold all of it in memory.
-result<> merge(job_store_options options) {
+result<> merge(const job_store_options& options) {
   WEIR_ASSIGN(auto store, open_job_store(options));
   store->hurry(true);
   for (bool more = true; more;) {

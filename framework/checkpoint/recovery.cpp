@@ -17,8 +17,7 @@ const char* const choices =
 struct position {
   std::uint64_t checkpoint = 0;
   std::uint64_t ordinal = 0;
-  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the literal that a defaulted comparison compares with for a
-  // pointer.
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the literal of a defaulted comparison for a pointer.
   friend auto operator<=>(const position&, const position&) = default;
 };
 

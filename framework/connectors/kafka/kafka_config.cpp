@@ -248,6 +248,7 @@ result<> check_names(const connection_settings& s) {
     if (known)
       continue;
     std::vector<std::string_view> names;
+    names.reserve(options_table.size());
     for (const auto& o : options_table)
       names.push_back(o.name);
     return bad(s, "there is no option '" + name + "' for Kafka" + did_you_mean(name, names));

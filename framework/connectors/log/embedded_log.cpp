@@ -51,8 +51,7 @@ struct registry {
     int process;
     dev_t device;
     ino_t inode;
-    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the literal that a defaulted comparison compares with for a
-    // pointer.
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the literal of a defaulted comparison for a pointer.
     auto operator<=>(const key&) const = default;
   };
   std::mutex mutex;
