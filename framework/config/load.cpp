@@ -8,6 +8,7 @@
 #include <weir/config/document.hpp>
 #include <weir/config/value_reader.hpp>
 #include <weir/core/suggest.hpp>
+#include <weir/record/key.hpp>
 
 namespace weir {
 namespace {
@@ -401,6 +402,28 @@ result<std::string> without_service(std::string_view text, const std::string& na
     return services->empty() ? std::string{} : json::serialize(doc.root);
   }
   return missing;
+}
+
+result<std::map<std::string, std::uint64_t>> service_fingerprints(std::string_view text) {
+  std::vector<config_problem> problems;
+  auto doc = parse_document(text, problems);
+  auto* root = problems.empty() ? doc.root.if_object() : nullptr;
+  auto* services = root != nullptr && root->contains("services") ? root->at("services").if_array() : nullptr;
+  if (services == nullptr)
+    return error{errc::invalid_config, "the services file cannot be read"};
+  auto each = std::move(*services);
+  for (const auto* beside : {"services", "$schema", "logging", "health", "runtime"})
+    root->erase(beside);
+  const auto rest = json::serialize(doc.root);
+  std::map<std::string, std::uint64_t> out;
+  for (const auto& service : each) {
+    const auto* object = service.if_object();
+    const auto* name = object != nullptr ? object->if_contains("name") : nullptr;
+    if (name == nullptr || !name->is_string())
+      return error{errc::invalid_config, "a service of the services file has no name"};
+    out[std::string(name->get_string())] = hash_bytes(json::serialize(service) + rest);
+  }
+  return out;
 }
 
 } // namespace weir

@@ -230,3 +230,23 @@ TEST_CASE("the schema and the reference name every setting") {
   CHECK(schema.back() == '\n');
   CHECK(reference.find("`/checkpoint/interval` | duration, 10ms to 1d | `\"1s\"`") != std::string::npos);
 }
+
+TEST_CASE("a service's fingerprint changes with what the file says of it, and only then") {
+  auto of = [](const std::string& first, const std::string& more) {
+    auto r =
+        service_fingerprints("{\"services\": [{\"name\": \"a\", \"x\": " + first + "}, {\"name\": \"b\"}]" + more + "} // end");
+    REQUIRE(r.ok());
+    REQUIRE(r->size() == 2);
+    return *r;
+  };
+  auto before = of("1", "");
+  CHECK(before.at("a") != before.at("b"));
+  CHECK(of("2", "").at("a") != before.at("a"));
+  CHECK(of("2", "").at("b") == before.at("b"));
+  CHECK(of("1", R"(, "logging": {"level": "debug"})") == before);
+  CHECK(of("1", R"(, "checkpoint": {"interval": "2s"})").at("b") != before.at("b"));
+  CHECK(service_fingerprints(R"({"services": [{"x": 1}]})").err().code == errc::invalid_config);
+  CHECK(service_fingerprints("{").err().code == errc::invalid_config);
+  CHECK(service_fingerprints("[]").err().code == errc::invalid_config);
+  CHECK(service_fingerprints("{}").err().code == errc::invalid_config);
+}
