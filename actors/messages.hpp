@@ -144,6 +144,7 @@ struct drain {};
 /// An ask for a key of the receiving task; answered with ask_reply.
 struct ask {
   ask_message what;
+  duration timeout{0}; ///< The asker waits no longer.
 };
 struct ask_reply {
   ask_outcome outcome;
@@ -153,7 +154,7 @@ struct ask_reply {
 template <class Self>
 auto send_ask(Self* from, const caf::actor& owner, duration timeout, ask_message m) {
   // CAF's overload for times of the standard library forgets the priority.
-  return from->template request<caf::message_priority::high>(owner, caf::duration{timeout}, ask{std::move(m)});
+  return from->template request<caf::message_priority::high>(owner, caf::duration{timeout}, ask{std::move(m), timeout});
 }
 /// Lets a parked key go on, to the task that owns it; answered with true when it was parked.
 struct release_key {

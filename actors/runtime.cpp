@@ -10,6 +10,7 @@
 #include <weir/caf/hosted_service.hpp>
 #include <weir/graph/planner.hpp>
 #include <weir/graph/source_consumers.hpp>
+#include "actors/ask_actors.hpp"
 #include "actors/hosting/hosted_supervisor.hpp"
 
 namespace weir {
@@ -29,36 +30,19 @@ class system_config : public caf::actor_system_config {
   }
 };
 
-/// An ask from outside of the services.
-struct ask_order {
-  caf::actor owner;
-  ask_message what;
-  duration timeout{0};
-  std::function<void(ask_outcome)> done;
-};
-
-/// Asks, tells the outcome, and ends.
-void ask_actor(caf::event_based_actor* self, ask_order order) {
-  auto what = "service '" + order.what.service + "', question '" + order.what.question + "'";
-  msg::send_ask(self, order.owner, order.timeout, std::move(order.what))
-      .then([done = order.done](msg::ask_reply& r) { done(std::move(r.outcome)); },
-            [done = order.done, what = std::move(what), timeout = order.timeout](const caf::error& e) {
-              if (e == caf::sec::request_timeout)
-                return done(ask_error{ask_errc::timed_out,
-                                      what + ": no answer within " + std::to_string(timeout.count() / 1000) + " ms"});
-              done(ask_error{ask_errc::unavailable, what + ": its owner went down"});
-            });
-}
-
 class caf_runtime final : public runtime {
  public:
-  caf_runtime(unsigned threads, std::vector<job_spec> jobs, std::vector<std::unique_ptr<store_lock>> locks)
+  caf_runtime(unsigned threads, const runtime_options& o, std::vector<job_spec> jobs,
+              std::vector<std::unique_ptr<store_lock>> locks)
       : config_(threads), jobs_(std::move(jobs)), locks_(std::move(locks)) {
     for (const auto& spec : jobs_)
       if (spec.plan.hosted)
         for (const auto& types : spec.plan.hosted->message_types)
           types(config_);
     system_ = std::make_unique<caf::actor_system>(config_);
+    asker_ = system_->spawn(asker, std::string("the services of this process were ended"));
+    if (o.ask_elsewhere)
+      directory_->set_relay(relay_ = system_->spawn(ask_relay, o.ask_elsewhere));
     for (auto& spec : jobs_) {
       auto shared = std::make_shared<job_shared>();
       shared->job = spec.plan.job;
@@ -77,6 +61,11 @@ class caf_runtime final : public runtime {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return ends_.size() == jobs_.size(); });
     lock.unlock();
+    directory_->set_relay(nullptr);
+    for (auto* own : {&asker_, &relay_}) {
+      caf::anon_send_exit(*own, caf::exit_reason::user_shutdown);
+      *own = nullptr;
+    }
     system_.reset();
   }
 
@@ -102,14 +91,14 @@ class caf_runtime final : public runtime {
   void ask(ask_message m, duration timeout, std::function<void(ask_outcome)> done) override {
     if (m.id.empty())
       m.id = client_ + "/" + std::to_string(next_ask_.fetch_add(1));
-    auto owner = directory_->find(m.service, m.key_hash);
+    auto owner = directory_->find_here(m.service, m.key_hash);
     if (owner.missing)
       return done(*owner.missing);
-    system_->spawn(ask_actor, ask_order{owner.task, std::move(m), timeout, std::move(done)});
+    caf::anon_send(asker_, msg::ask_order{owner.task, std::move(m), timeout, std::move(done)});
   }
 
   bool release(const std::string& service, const std::string& encoded_key, unpark how) override {
-    auto owner = directory_->find(service, hash_bytes(encoded_key));
+    auto owner = directory_->find_here(service, hash_bytes(encoded_key));
     if (owner.missing)
       return false;
     auto released = false;
@@ -138,6 +127,7 @@ class caf_runtime final : public runtime {
   std::atomic<std::uint64_t> next_ask_{1};
   const std::string client_ = "client/" + std::to_string(std::random_device{}()) + "-" +
                               std::to_string(std::random_device{}()); ///< Of asks from outside.
+  caf::actor asker_, relay_;                                          ///< No relay: there is nothing elsewhere.
   std::unique_ptr<caf::actor_system> system_;                         ///< Last: actors use what is above.
 };
 
@@ -211,7 +201,7 @@ result<std::unique_ptr<runtime>> start_runtime(const runtime_options& options, s
   }
   auto threads = options.threads > 0 ? options.threads : std::max(1u, std::thread::hardware_concurrency());
   try {
-    return std::unique_ptr<runtime>(std::make_unique<caf_runtime>(threads, std::move(jobs), std::move(locks)));
+    return std::unique_ptr<runtime>(std::make_unique<caf_runtime>(threads, options, std::move(jobs), std::move(locks)));
   } catch (const std::exception& e) {
     return error{errc::user_code_failed, std::string("the actor system does not start: ") + e.what()};
   }

@@ -194,7 +194,8 @@ class runtime {
   virtual void request_stop() = 0;
   /// Waits until all jobs ended or `timeout` passed; empty on time-out.
   virtual std::vector<job_end> wait(duration timeout) = 0;
-  /// Asks an actor service of this process; `done` is called once, on some thread, and must not block. `m.id` may be empty.
+  /// Asks an actor service of this runtime; `done` is called once, on some thread, and must not block. `m.id` may be empty. Does
+  /// not block.
   virtual void ask(ask_message m, duration timeout, std::function<void(ask_outcome)> done) = 0;
   /// The same, waiting for the answer.
   template <class Key, class Q, class A>
@@ -210,6 +211,9 @@ class runtime {
 
 struct runtime_options {
   unsigned threads = 0; ///< CAF workers; 0: cores.
+  /// Asks an actor service that is not of this runtime; calls `done` once, from any thread, also when nothing comes in time.
+  /// Called by actors: must not block. Empty: such an ask is answered with no_service.
+  std::function<void(ask_message what, duration timeout, std::function<void(ask_outcome)> done)> ask_elsewhere{};
 };
 
 /// Starts all jobs. Errors before anything ran: store_locked, invalid_config (a connection that is not there), …

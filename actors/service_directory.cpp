@@ -18,7 +18,21 @@ void service_directory::clear(const std::string& service) {
   services_[service].tasks.clear();
 }
 
+void service_directory::set_relay(caf::actor relay) {
+  std::lock_guard lock(mutex_);
+  relay_ = std::move(relay);
+}
+
 service_directory::owner service_directory::find(const std::string& service, std::uint64_t key_hash) const {
+  {
+    std::lock_guard lock(mutex_);
+    if (relay_ && !services_.contains(service))
+      return {relay_, std::nullopt};
+  }
+  return find_here(service, key_hash);
+}
+
+service_directory::owner service_directory::find_here(const std::string& service, std::uint64_t key_hash) const {
   std::lock_guard lock(mutex_);
   auto found = services_.find(service);
   if (found == services_.end())

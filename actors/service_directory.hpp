@@ -18,11 +18,16 @@ class service_directory {
   void set(const std::string& service, std::vector<caf::actor> tasks, std::uint32_t max_parallelism);
   void clear(const std::string& service);
 
+  /// Who takes asks of services that are not of this runtime; null: nobody, and there are none.
+  void set_relay(caf::actor relay);
+
   struct owner {
     caf::actor task;
     std::optional<ask_error> missing; ///< Why there is none.
   };
   [[nodiscard]] owner find(const std::string& service, std::uint64_t key_hash) const;
+  /// The same, of services of this runtime only.
+  [[nodiscard]] owner find_here(const std::string& service, std::uint64_t key_hash) const;
 
  private:
   struct entry {
@@ -31,6 +36,7 @@ class service_directory {
   };
   mutable std::mutex mutex_;
   std::map<std::string, entry> services_;
+  caf::actor relay_;
 };
 
 } // namespace weir

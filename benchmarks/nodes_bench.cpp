@@ -1,5 +1,6 @@
 // Two nodes in one process over loopback: channel frames and requests through our transport, with TLS and without, and requests
-// through CAF's remoting as it ships.
+// through CAF's remoting as it ships; asks of a service of the other node, which answers at once (what a service does itself is
+// in service_bench), alone and beside frames as fast as they go.
 //   nodes_bench [SECONDS of each measurement]
 #include <sys/resource.h>
 #include <algorithm>
@@ -8,9 +9,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <iostream>
 #include <mutex>
 #include "actors/nodes/certificates.hpp"
+#include "actors/nodes/node_speaker.hpp"
 #include "actors/nodes/node_transport.hpp"
 
 namespace {
@@ -46,20 +49,39 @@ struct bare_config : caf::actor_system_config {
 };
 
 caf::behavior echo(caf::event_based_actor*, int /*CAF wants an argument*/) {
-  return {[](const node_message& m) { return m; }};
+  return {[](const node_message& m) { return m; }, [](const msg::peer_up&) {}};
+}
+
+/// Speaks for a node that runs the service "s" if it is node b.
+speaker_options speaks_for(const std::string& name, const std::shared_ptr<node_board>& board) {
+  speaker_options s;
+  s.self = s.report.node = name;
+  s.board = board;
+  s.tick = [](const auto&) {};
+  s.status = [] { return std::string(); };
+  if (name != "b")
+    return s;
+  s.services = [] { return std::vector<running_service>{{"s", 1, "running", "", true, false, 0, 0}}; };
+  s.ask_here = [](const ask_message& m, duration, const std::function<void(ask_outcome)>& done) {
+    done(m.payload);
+    return true;
+  };
+  return s;
 }
 
 /// One node of two.
 struct bench_node {
   node_config config;
   caf::actor_system system{config};
-  caf::actor speaker = system.spawn(echo, 0);
+  std::shared_ptr<node_board> board = std::make_shared<node_board>(system_clock().monotonic());
+  caf::actor speaker;
   std::unique_ptr<node_transport> transport;
   std::mutex mutex;
   std::condition_variable changed;
   std::optional<peer_link> link;
 
-  void start(const std::string& name, std::uint16_t other_port, const std::string& directory, bool tls) {
+  void start(const std::string& name, std::uint16_t other_port, const std::string& directory, bool tls, bool speaks = false) {
+    speaker = speaks ? system.spawn(node_speaker, speaks_for(name, board)) : system.spawn(echo, 0);
     node_transport_options o;
     o.cluster = "bench";
     o.self = {name, "127.0.0.1", 0};
@@ -74,6 +96,7 @@ struct bench_node {
       std::lock_guard lock(mutex);
       link = l;
       changed.notify_all();
+      caf::anon_send(speaker, msg::peer_up{l}); // The echo drops it.
     };
     o.down = [](const std::string&, const std::string&) {};
     auto t = node_transport::start(system, std::move(o));
@@ -107,6 +130,32 @@ void round_trips(const char* what, caf::actor_system& system, const caf::actor& 
   }
   std::sort(us.begin(), us.end());
   std::printf("%-40s %8zu requests  p50 %6.0f us  p99 %6.0f us\n", what, us.size(), us[us.size() / 2], us[us.size() * 99 / 100]);
+}
+
+/// From a thread of node a, one after the other.
+void asks(const char* what, bench_node& a, clock_type::duration length) {
+  std::vector<double> us;
+  auto ask = [&] {
+    std::promise<ask_outcome> answer;
+    ask_message m;
+    m.service = "s";
+    m.payload.assign(100, 'x');
+    caf::anon_send(a.speaker, msg::ask_elsewhere{m, system_clock().monotonic() + std::chrono::seconds(10),
+                                                 [&](ask_outcome o) { answer.set_value(std::move(o)); }});
+    return answer.get_future().get().ok();
+  };
+  while (!a.board->look().reports.contains("b"))
+    std::this_thread::sleep_for(1ms);
+  auto begin = clock_type::now();
+  for (auto at = begin; at - begin < length;) {
+    if (!ask())
+      std::exit(3);
+    auto now = clock_type::now();
+    us.push_back(std::chrono::duration<double, std::micro>(now - at).count());
+    at = now;
+  }
+  std::sort(us.begin(), us.end());
+  std::printf("%-40s %8zu asks      p50 %6.0f us  p99 %6.0f us\n", what, us.size(), us[us.size() / 2], us[us.size() * 99 / 100]);
 }
 
 struct producer_state {
@@ -223,6 +272,15 @@ int main(int argc, char** argv) {
     for (std::size_t size : {1024, 32768, 262144})
       frames(a, b, how, size, length);
   }
+  bench_node a, b;
+  b.start("b", 0, directory, true, true);
+  a.start("a", b.transport->port(), directory, true, true);
+  a.peer();
+  b.peer();
+  asks("ask, with TLS, idle", a, length);
+  std::thread beside([&] { frames(a, b, "TLS", 262144, length); });
+  asks("ask, with TLS, beside frames", a, length);
+  beside.join();
   std::filesystem::remove_all(directory);
   return 0;
 }

@@ -84,6 +84,11 @@ std::string board_json(const node_board::view& v, const std::string& cluster, co
                                {"control", r.control}, {"directory", r.directory}, {"term", r.term}};
   out["nodes"] = nodes;
   out["able"] = names(able(v, leader));
+  out["asks"] = json::object{{"here", v.asked.here},
+                             {"elsewhere", v.asked.elsewhere},
+                             {"again", v.asked.again},
+                             {"unanswered", v.asked.unanswered},
+                             {"open", v.asked.open}};
   json::object members;
   out["placed"] = json::object{};
   out["services"] = nullptr;

@@ -18,7 +18,16 @@ class node_board {
     bool up = false;
     std::string why; ///< Not up: since when not, and why.
   };
+  /// Asks between services of different runtimes, since the node began.
+  struct asks {
+    std::uint64_t here = 0;       ///< Of services here, by services here.
+    std::uint64_t elsewhere = 0;  ///< Answered by services of other nodes, by whatever they said.
+    std::uint64_t again = 0;      ///< Looks where a service is now, because it was moving or a connection was lost.
+    std::uint64_t unanswered = 0; ///< No node ran the service, or none answered in time.
+    std::uint64_t open = 0;       ///< At other nodes, now.
+  };
   struct view {
+    asks asked;
     std::map<std::string, link> links;          ///< By peer.
     std::map<std::string, node_report> reports; ///< Of those heard within the time after which a peer is lost, and our own.
     std::shared_ptr<const cluster::cluster_state> control; ///< Empty: never read.

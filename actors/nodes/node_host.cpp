@@ -96,6 +96,10 @@ class host final : public node_host {
       keeper_ = std::make_shared<service_keeper>(std::move(k));
     }
     WEIR_TRY(connect());
+    if (keeper_)
+      keeper_->start([speaker = speaker_](ask_message m, duration timeout, std::function<void(ask_outcome)> done) {
+        caf::anon_send(speaker, msg::ask_elsewhere{std::move(m), system_clock().monotonic() + timeout, std::move(done)});
+      });
     watch_ = std::make_unique<directory_watch>(options_.directory, board_);
     return success();
   }
@@ -149,8 +153,12 @@ class host final : public node_host {
     s.board = board_;
     s.lead = [this](node_command c, std::function<void(node_answer)> done) { lead(std::move(c), std::move(done)); };
     s.tick = [this](const std::map<std::string, node_report>& reports) { each_interval(reports); };
-    if (keeper_)
+    if (keeper_) {
       s.services = [keeper = keeper_] { return keeper->report(); };
+      s.ask_here = [keeper = keeper_](const ask_message& m, duration timeout, std::function<void(ask_outcome)> done) {
+        return keeper->ask(m, timeout, std::move(done));
+      };
+    }
     s.status = [this] {
       return board_json(board_->look(), options_.cluster, options_.self.name, board_->leader(options_.appointed_leader));
     };

@@ -35,8 +35,11 @@ struct node_host_options {
   std::function<result<>(const std::string& text)> check_services;
   /// What a services file has. Errors: invalid_config.
   std::function<result<std::vector<cluster::service_need>>(const std::string& text)> list_services;
-  /// Starts one service of a file here; see service_keeper_options. Empty: this node runs none.
-  std::function<result<std::unique_ptr<runtime>>(const cluster::services_record& file, const std::string& service)> start_service;
+  /// Starts one service of a file here, in a runtime with `ask_elsewhere`; see service_keeper_options. Empty: this node runs
+  /// none.
+  std::function<result<std::unique_ptr<runtime>>(const cluster::services_record& file, const std::string& service,
+                                                 decltype(runtime_options::ask_elsewhere) ask_elsewhere)>
+      start_service;
 };
 
 /// One process of a cluster: connected with the others, with a seat at the control topic. Leads when that is given to it. Any

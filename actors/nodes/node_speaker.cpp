@@ -1,4 +1,5 @@
 #include "actors/nodes/node_speaker.hpp"
+#include <weir/cluster/service_placement.hpp>
 #include <weir/core/clock.hpp>
 
 namespace weir {
@@ -15,6 +16,15 @@ node_answer no_leader(const std::string& leader) {
 
 void speaker_state::start(speaker_options o) {
   options = std::move(o);
+  node_asks_options a;
+  a.self = options.self;
+  a.most_open = options.most_asks;
+  a.ask_here = options.ask_here ? options.ask_here : [](const auto&...) { return false; };
+  a.known = [board = options.board](const std::string& service) {
+    auto seen = board->look();
+    return seen.control && !cluster::service_owner(*seen.control, service).empty();
+  };
+  asks = std::make_unique<node_asks>(self, std::move(a), peers);
   tick();
 }
 
@@ -26,6 +36,7 @@ void speaker_state::up(const peer_link& l) {
 void speaker_state::down(const msg::peer_down& m) {
   peers.erase(m.node);
   reports.erase(m.node);
+  asks->lost(m.node);
   options.board->change([&](auto& v) {
     v.links[m.node] = {false, m.why};
     v.reports.erase(m.node);
@@ -56,7 +67,10 @@ void speaker_state::tick() {
     fresh[it->first] = it->second.report;
     ++it;
   }
-  options.board->change([&](auto& v) { v.reports = fresh; });
+  options.board->change([&](auto& v) {
+    v.reports = fresh;
+    v.asked = asks->counted();
+  });
   if (auto m = make_node_message(encode_word(mine)))
     for (const auto& [name, p] : peers)
       self->send(p.peer, *m);
@@ -79,6 +93,8 @@ void speaker_state::from_afar(const node_message& m) {
     kept = {std::move(*r), now()};
     return;
   }
+  if (auto* a = std::get_if<node_ask>(&*word))
+    return asks->from_afar(std::move(*a));
   auto* c = std::get_if<node_command>(&*word);
   if (c == nullptr)
     return;
@@ -88,6 +104,15 @@ void speaker_state::from_afar(const node_message& m) {
   order(std::move(*c), [me = caf::actor_cast<caf::actor>(self), id](node_answer a) {
     caf::anon_send(me, msg::order_done{id, std::move(a)});
   });
+}
+
+void speaker_state::ask(msg::ask_elsewhere m) {
+  std::string owner;
+  for (const auto& [node, h] : reports)
+    for (const auto& s : h.report.services)
+      if (s.name == m.what.service && s.active && node != options.self)
+        owner = node;
+  asks->ask(std::move(m), owner);
 }
 
 void speaker_state::order(node_command c, std::function<void(node_answer)> done) {
@@ -125,6 +150,12 @@ caf::behavior node_speaker(caf::stateful_actor<speaker_state>* self, speaker_opt
       [self](const msg::peer_down& m) { self->state.down(m); },
       [self](const msg::speaker_tick&) { self->state.tick(); },
       [self](const node_message& m) { self->state.from_afar(m); },
+      [self](msg::ask_elsewhere& m) { self->state.ask(std::move(m)); },
+      [self](const msg::look_again& m) {
+        if (auto again = self->state.asks->take(m.id))
+          self->state.ask(std::move(*again));
+      },
+      [self](msg::asked_here& m) { self->state.asks->answered(m); },
       [self](msg::order& m) { self->state.order(std::move(m.what), std::move(m.done)); },
       [self](msg::order_done& m) {
         auto promise = self->state.asked.find(m.id);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include "actors/nodes/messages.hpp"
+#include "actors/nodes/node_asks.hpp"
 #include "actors/nodes/node_board.hpp"
 
 namespace weir {
@@ -21,6 +22,9 @@ struct speaker_options {
   std::function<void(const std::map<std::string, node_report>&)> tick;
   /// What runs on this node.
   std::function<std::vector<running_service>()> services;
+  /// Asks a service of this node; see node_asks_options. Empty: it has none.
+  decltype(node_asks_options::ask_here) ask_here;
+  std::size_t most_asks = 4096; ///< See node_asks_options.
   /// Of the board, with all that is in it.
   std::function<std::string()> status;
   duration interval = std::chrono::milliseconds(500);
@@ -61,6 +65,8 @@ struct speaker_state {
   void from_afar(const node_message& m);
   /// Answers through `done`, at some time.
   void order(node_command c, std::function<void(node_answer)> done);
+  /// Of a service of this node.
+  void ask(msg::ask_elsewhere m);
 
   caf::event_based_actor* self;
   speaker_options options;
@@ -72,6 +78,7 @@ struct speaker_state {
   std::map<std::string, heard> reports;
   std::map<std::uint64_t, caf::response_promise> asked; ///< Orders of other nodes.
   std::uint64_t next_id = 0;
+  std::unique_ptr<node_asks> asks;
 };
 
 caf::behavior node_speaker(caf::stateful_actor<speaker_state>* self, speaker_options options);

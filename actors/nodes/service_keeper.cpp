@@ -1,11 +1,15 @@
 #include "actors/nodes/service_keeper.hpp"
 #include <algorithm>
+#include <weir/config/config.hpp>
 #include <weir/core/clock.hpp>
 #include "actors/json_words.hpp"
 
 namespace weir {
 
-service_keeper::service_keeper(service_keeper_options o) : options_(std::move(o)), thread_([this] { run(); }) {}
+void service_keeper::start(decltype(runtime_options::ask_elsewhere) ask_elsewhere) {
+  ask_elsewhere_ = std::move(ask_elsewhere);
+  thread_ = std::thread([this] { run(); });
+}
 
 void service_keeper::stop() {
   {
@@ -14,7 +18,8 @@ void service_keeper::stop() {
       return;
     changed_.notify_all();
   }
-  thread_.join();
+  if (thread_.joinable())
+    thread_.join();
   auto open = [this] {
     std::lock_guard lock(mutex_);
     std::size_t n = 0;
@@ -47,9 +52,34 @@ void service_keeper::look() {
   auto seen = options_.board->look();
   if (!seen.control || !seen.control->services())
     return;
+  read_hashes(*seen.control->services());
   auto ours = cluster::services_of(*seen.control, options_.self, options_.start);
   stop_what_is_not_ours(ours, seen.control->services()->version);
   start_what_is(seen, ours);
+}
+
+void service_keeper::read_hashes(const cluster::services_record& file) {
+  if (file.version == hashed_)
+    return;
+  hashes_.clear();
+  if (auto hashes = service_fingerprints(file.text))
+    hashes_ = std::move(*hashes);
+  hashed_ = file.version;
+}
+
+std::uint64_t service_keeper::hash_of(const std::string& service) const {
+  auto found = hashes_.find(service);
+  return found == hashes_.end() ? hashed_ : found->second;
+}
+
+bool service_keeper::ask(const ask_message& m, duration timeout, std::function<void(ask_outcome)> done) {
+  // Held while it is handed over: the runtime must not end in the thread of whoever asks.
+  std::lock_guard lock(mutex_);
+  auto found = services_.find(m.service);
+  if (found == services_.end() || !found->second.jobs)
+    return false;
+  found->second.jobs->ask(m, timeout, std::move(done));
+  return true;
 }
 
 void service_keeper::note() {
@@ -105,8 +135,9 @@ void service_keeper::stop_what_is_not_ours(const std::map<std::string, std::uint
     auto mine = ours.find(name);
     // One that failed or is at its end begins again when it is assigned anew, or its file is another.
     auto over = !k.jobs && (mine == ours.end() || mine->second != k.assignment || now >= k.again_at);
-    auto stays = mine != ours.end() && k.version == version && !over;
+    auto stays = mine != ours.end() && k.hash == hash_of(name) && !over;
     if (stays) {
+      k.version = k.last.version = version;
       ++it;
       continue;
     }
@@ -116,7 +147,7 @@ void service_keeper::stop_what_is_not_ours(const std::map<std::string, std::uint
     }
     if (!std::exchange(k.stopping, true)) {
       options_.log.info(mine == ours.end() ? "a service goes to another node: stopping it behind a checkpoint"
-                                           : "the services file is another: stopping a service behind a checkpoint",
+                                           : "the services file says another thing of a service: stopping it behind a checkpoint",
                         {{"service", name}});
       k.jobs->request_stop();
     }
@@ -151,10 +182,11 @@ void service_keeper::start_what_is(const node_board::view& seen, const std::map<
       continue;
     const auto& file = *seen.control->services();
     options_.log.info("a service is this node's", {{"service", name}, {"services_version", file.version}});
-    auto started = options_.start_service(file, name);
+    auto started = options_.start_service(file, name, ask_elsewhere_);
     std::lock_guard lock(mutex_);
     auto& k = services_[name];
     k.version = file.version;
+    k.hash = hash_of(name);
     k.assignment = assignment;
     k.last = {name, file.version, "starting", "", true, false, 0, -1};
     if (started) {

@@ -4,12 +4,6 @@
 namespace weir::cluster {
 namespace {
 
-/// The node that has the service by the newest record; empty: none.
-std::string owner_in(const cluster_state& read, const std::string& service) {
-  const auto* job = read.job(service);
-  return job == nullptr || job->assignment.nodes.empty() ? std::string() : job->assignment.nodes.front().node;
-}
-
 std::map<std::string, std::uint32_t> able(const placing_facts& f, const std::set<std::string>& present) {
   std::map<std::string, std::uint32_t> out;
   auto chosen = connected_set(f.leader, f.nodes, present);
@@ -34,12 +28,17 @@ std::string roomiest(const std::map<std::string, std::uint32_t>& capacity, const
 
 } // namespace
 
+std::string service_owner(const cluster_state& read, const std::string& service) {
+  const auto* job = read.job(service);
+  return job == nullptr || job->assignment.nodes.empty() ? std::string() : job->assignment.nodes.front().node;
+}
+
 std::vector<assignment_record> place_services(const cluster_state& read, const placing_facts& f) {
   std::set<std::string> present;
   std::vector<std::string> before;
   std::vector<const service_need*> free;
   for (const auto& s : f.services) {
-    auto owner = owner_in(read, s.name);
+    auto owner = service_owner(read, s.name);
     present.insert(owner);
     if (s.with_leader)
       continue;

@@ -30,6 +30,9 @@ struct placing_facts {
 /// assigned to nobody. None that nobody could run now is taken away from its owner.
 [[nodiscard]] std::vector<assignment_record> place_services(const cluster_state& read, const placing_facts& f);
 
+/// The node that has the service by the newest record; empty: none.
+[[nodiscard]] std::string service_owner(const cluster_state& read, const std::string& service);
+
 /// The services that this process of a node is to run: by name the offset of the assignment.
 [[nodiscard]] std::map<std::string, std::uint64_t> services_of(const cluster_state& read, const std::string& node,
                                                                std::uint64_t start);

@@ -60,7 +60,35 @@ struct node_answer {
 };
 BOOST_DESCRIBE_STRUCT(node_answer, (), (code, text))
 
-using node_word = std::variant<node_report, node_command, node_answer>;
+struct ask_place {
+  std::string service;
+  std::string key;
+};
+BOOST_DESCRIBE_STRUCT(ask_place, (), (service, key))
+
+/// An ask of a service that another node runs; key and payload are encoded.
+struct node_ask {
+  std::string service;
+  std::string question;
+  std::string key;
+  std::uint64_t key_hash = 0;
+  std::uint64_t schema = 0;
+  std::string payload;
+  std::string id;
+  std::vector<ask_place> chain;
+  bool durable = false;
+  std::int64_t timeout_us = 0; ///< What is left of it.
+};
+BOOST_DESCRIBE_STRUCT(node_ask, (), (service, question, key, key_hash, schema, payload, id, chain, durable, timeout_us))
+
+struct node_reply {
+  std::uint8_t code = 0; ///< Of ask_errc; 0: answered.
+  std::string text;      ///< The encoded answer, or what was wrong.
+  bool moved = false;    ///< The node asked does not run the service: another may.
+};
+BOOST_DESCRIBE_STRUCT(node_reply, (), (code, text, moved))
+
+using node_word = std::variant<node_report, node_command, node_answer, node_ask, node_reply>;
 
 [[nodiscard]] std::string encode_word(const node_word& w);
 /// Errors: decode_failed; incompatible for another version or an unknown kind.

@@ -98,7 +98,8 @@ result<std::vector<cluster::service_need>> services_in(const program& p, const s
 
 /// One service of a file in a runtime of its own.
 result<std::unique_ptr<runtime>> start_one(const program& p, const program_seams& seams, const std::string& text,
-                                           const std::string& name, const std::string& store, const std::string& copies) {
+                                           const std::string& name, const std::string& store, const std::string& copies,
+                                           decltype(runtime_options::ask_elsewhere) ask_elsewhere) {
   WEIR_ASSIGN(auto loaded, jobs_in(p, text, seams));
   WEIR_ASSIGN(auto specs, job_specs(loaded, {}, seams));
   for (auto& spec : specs) {
@@ -108,7 +109,7 @@ result<std::unique_ptr<runtime>> start_one(const program& p, const program_seams
     spec.checkpoint.directory = copies;
     std::vector<job_spec> one;
     one.push_back(std::move(spec));
-    return seams.start({loaded.value.runtime.threads}, std::move(one));
+    return seams.start({loaded.value.runtime.threads, std::move(ask_elsewhere)}, std::move(one));
   }
   return error{errc::not_found, "the services file has no service '" + name + "'"};
 }
@@ -125,9 +126,9 @@ result<node_start> start_of(const program& p, const config& c, const program_sea
   auto copies = c.node.directory + "/checkpoints";
   if (::mkdir(copies.c_str(), 0700) != 0 && errno != EEXIST)
     return error{errc::unavailable, "'" + copies + "' cannot be made: " + std::strerror(errno)};
-  s.host.start_service = [&p, &seams, store = c.node.store, copies](const cluster::services_record& file,
-                                                                    const std::string& name) {
-    return start_one(p, seams, file.text, name, store + "/services/" + name, copies);
+  s.host.start_service = [&p, &seams, store = c.node.store, copies](const cluster::services_record& file, const std::string& name,
+                                                                    decltype(runtime_options::ask_elsewhere) ask_elsewhere) {
+    return start_one(p, seams, file.text, name, store + "/services/" + name, copies, std::move(ask_elsewhere));
   };
   for (const auto& connection : c.connections)
     if (connection.name == c.node.control)

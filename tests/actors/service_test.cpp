@@ -89,7 +89,8 @@ counter make_relay() {
 /// Services in one runtime, by name.
 class services {
  public:
-  services(world& w, std::vector<counter> all, const layout& l = {}) {
+  services(world& w, std::vector<counter> all, const layout& l = {},
+           decltype(weir::runtime_options::ask_elsewhere) elsewhere = {}) {
     std::vector<weir::job_spec> specs;
     for (auto& c : all) {
       auto s = w.empty_spec(l);
@@ -98,7 +99,7 @@ class services {
       s.plan = must(c.plan(o));
       specs.push_back(std::move(s));
     }
-    runtime_ = must(weir::start_runtime({2}, std::move(specs)));
+    runtime_ = must(weir::start_runtime({2, std::move(elsewhere)}, std::move(specs)));
   }
   weir::runtime* operator->() { return runtime_.get(); }
   bool until(const std::function<bool()>& condition) {
@@ -196,6 +197,41 @@ TEST_CASE("asks between services: answered, to nobody, through another, in a cir
   CHECK(s->ask(circle, std::string("a"), question{})->sum == static_cast<int>(weir::ask_errc::circle));
   CHECK(s->ask(total_of.at("nobody"), std::string("a"), question{}).err().code == weir::ask_errc::no_service);
   s.stop();
+}
+
+TEST_CASE("asks of services of another runtime go where they are told to, and may outlive who asked") {
+  world w, other;
+  w.topic("asked");
+  other.topic("in");
+  other.put("in", 0, {json("a", 5)});
+  std::atomic<bool> release = true;
+  services owner(other, {make_counter(nullptr, &release)});
+  REQUIRE(owner.all_running());
+  REQUIRE(owner.until([&] { return other.size("sums") == 1; }));
+  std::atomic<int> passed_on = 0;
+  {
+    services asker(w, {make_relay()}, {2, true, true},
+                   [&](weir::ask_message m, weir::duration timeout, std::function<void(weir::ask_outcome)> done) {
+                     ++passed_on;
+                     owner->ask(std::move(m), timeout, std::move(done));
+                   });
+    REQUIRE(asker.all_running());
+    w.put("asked", 0, {json("a", 0), json("b", 0)});
+    REQUIRE(asker.until([&] { return w.size("relayed") == 2; }));
+    CHECK(w.values("relayed") == std::vector<std::string>{R"({"sum":0,"events":0})", R"({"sum":5,"events":0})"});
+    CHECK(passed_on == 2);
+    CHECK(asker->ask(relayed, std::string("a"), question{})->sum == 5);
+    // Of the runtime itself: what is not there is not looked for elsewhere.
+    CHECK(asker->ask(total_of, std::string("a"), question{}).err().code == weir::ask_errc::no_service);
+    release = false;
+    other.put("in", 0, {json("a", 99)});
+    REQUIRE(owner.until([&] { return is_stuck(owner); }));
+    w.put("asked", 0, {json("a", 0)});
+    REQUIRE(asker.until([&] { return passed_on == 4; }));
+  }
+  release = true;
+  REQUIRE(owner.until([&] { return sum_of(owner, "a") == 104; }));
+  owner.stop();
 }
 
 TEST_CASE("a command is in the topic before its answer, counts once, and a durable answer outlives the process") {

@@ -32,3 +32,26 @@ TEST_CASE("bytes that are no word are an error, whatever they are") {
   CHECK(decode_word(std::string("\x02\x01", 2)).err().code == errc::incompatible);
   CHECK(decode_word(std::string("\x01\x09", 2)).err().code == errc::incompatible);
 }
+
+TEST_CASE("an ask between nodes and its reply are read as they were said") {
+  node_ask a{"stock", "level", "key", 5, 6, std::string("\0x", 2), "id", {{"shop", "k"}}, true, 7};
+  auto read = decode_word(encode_word(a));
+  REQUIRE(read.ok());
+  auto back = std::get<node_ask>(*read);
+  CHECK(back.service == "stock");
+  CHECK(back.question == "level");
+  CHECK(back.key == "key");
+  CHECK(back.key_hash == 5);
+  CHECK(back.schema == 6);
+  CHECK(back.payload == a.payload);
+  CHECK(back.id == "id");
+  REQUIRE(back.chain.size() == 1);
+  CHECK(back.chain[0].service == "shop");
+  CHECK(back.chain[0].key == "k");
+  CHECK(back.durable);
+  CHECK(back.timeout_us == 7);
+  auto reply = std::get<node_reply>(*decode_word(encode_word(node_reply{7, "gone", true})));
+  CHECK(reply.code == 7);
+  CHECK(reply.text == "gone");
+  CHECK(reply.moved);
+}

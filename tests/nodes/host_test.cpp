@@ -34,10 +34,12 @@ struct pair_of_nodes {
           out.push_back({s, true});
       return out;
     };
-    o.start_service = [this](const cluster::services_record&, const std::string& service) -> result<std::unique_ptr<runtime>> {
+    o.start_service = [this](const cluster::services_record&, const std::string& service,
+                             const auto& ask_elsewhere) -> result<std::unique_ptr<runtime>> {
       std::lock_guard lock(mutex);
       auto& c = started[service] = std::make_shared<idle_runtime::control>();
       c->ends_when_asked = true;
+      c->ask_elsewhere = ask_elsewhere;
       return std::unique_ptr<runtime>(std::make_unique<idle_runtime>(c));
     };
   }

@@ -16,6 +16,7 @@ class idle_runtime final : public runtime {
     bool ends_when_asked = false;
     job_phase phase = job_phase::stopped; ///< At its end, without a cause.
     std::optional<error> cause;
+    decltype(runtime_options::ask_elsewhere) ask_elsewhere{};
   };
   explicit idle_runtime(std::shared_ptr<control> c) : control_(std::move(c)) {}
   [[nodiscard]] std::vector<job_status> status() const override {

@@ -28,7 +28,8 @@ struct keeping {
     o.look = std::chrono::milliseconds(1);
     o.patience = std::chrono::hours(1);
     o.fenced_pause = fenced_pause;
-    o.start_service = [this](const cluster::services_record&, const std::string&) -> result<std::unique_ptr<runtime>> {
+    o.start_service = [this](const cluster::services_record&, const std::string&,
+                             const auto&) -> result<std::unique_ptr<runtime>> {
       std::lock_guard lock(mutex);
       if (refuses)
         return *refuses;
@@ -36,6 +37,7 @@ struct keeping {
       return std::unique_ptr<runtime>(std::make_unique<idle_runtime>(started.back()));
     };
     keeper = std::make_unique<service_keeper>(std::move(o));
+    keeper->start({});
   }
   ~keeping() {
     for (auto& s : started)
@@ -46,10 +48,10 @@ struct keeping {
     REQUIRE(state.apply({state.next_offset(), cluster::encode_control(r)}).ok());
     board->change([this](auto& v) { v.control = std::make_shared<const cluster::cluster_state>(state); });
   }
-  void file(std::uint64_t version) {
+  void file(std::uint64_t version, const std::string& text = "{}") {
     cluster::services_record s;
     s.version = version;
-    s.text = "{}";
+    s.text = text;
     write(0, s);
   }
   void assign(const std::string& node, std::uint64_t start) {
@@ -122,6 +124,35 @@ TEST_CASE("another services file stops a service behind a checkpoint and starts 
   k.last()->ended = true;
   REQUIRE(eventually([&] { return k.starts() == 2 && k.phase() == "running"; }));
   CHECK(k.keeper->report().front().version == 2);
+}
+
+TEST_CASE("a service of which another services file says the same goes on") {
+  keeping k;
+  const std::string of_s1 = R"({"services": [{"name": "s1"})";
+  k.file(2, of_s1 + R"(, {"name": "s2"}]})");
+  k.assign("a", 5);
+  REQUIRE(eventually([&] { return k.phase() == "running"; }));
+  k.file(3, of_s1 + R"(, {"name": "s2", "x": 1}]})");
+  REQUIRE(eventually([&] { return k.keeper->report().front().version == 3; }));
+  CHECK_FALSE(k.last()->stop_asked);
+  k.file(4, R"({"services": [{"name": "s1", "x": 1}]})");
+  REQUIRE(eventually([&] { return k.last()->stop_asked.load(); }));
+  CHECK(k.starts() == 1);
+}
+
+TEST_CASE("a node asks the services that it runs, and no others") {
+  keeping k;
+  ask_message m;
+  m.service = "s1";
+  auto unasked = [](const ask_outcome&) { FAIL("nobody was asked"); };
+  CHECK_FALSE(k.keeper->ask(m, std::chrono::seconds(1), unasked));
+  k.assign("a", 5);
+  REQUIRE(eventually([&] { return k.phase() == "running"; }));
+  std::string said;
+  CHECK(k.keeper->ask(m, std::chrono::seconds(1), [&](const ask_outcome& o) { said = o.value(); }));
+  CHECK(said == "here");
+  m.service = "s2";
+  CHECK_FALSE(k.keeper->ask(m, std::chrono::seconds(1), unasked));
 }
 
 TEST_CASE("a service that failed for good is reported and left alone until it is assigned anew") {

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <iterator>
@@ -87,34 +88,40 @@ void cluster_of_nodes::stop(const std::string& node) {
     throw std::runtime_error("node " + node + (end ? " ended with " + end->text() : " does not end") + "\n" + said());
 }
 
+bool cluster_of_nodes::ask_node(const std::string& node, const std::vector<std::string>& words, const fs::path& output) const {
+  process::setup s;
+  s.command = {weir_.string(), "cluster", words.front(), "--config", file(node).string()};
+  s.command.insert(s.command.end(), words.begin() + 1, words.end());
+  s.environment = environment_;
+  s.directory = folder_;
+  s.output = output;
+  s.errors = folder_ / "orders.err";
+  process asked(s);
+  const auto end = asked.wait(30s);
+  return end && end->exit_code == 0;
+}
+
 bool cluster_of_nodes::try_order(const std::vector<std::string>& words, const fs::path& output) const {
-  for (const auto& [node, running] : nodes_) {
-    process::setup s;
-    s.command = {weir_.string(), "cluster", words.front(), "--config", file(node).string()};
-    s.command.insert(s.command.end(), words.begin() + 1, words.end());
-    s.environment = environment_;
-    s.directory = folder_;
-    s.output = output;
-    s.errors = folder_ / "orders.err";
-    process asked(s);
-    const auto end = asked.wait(30s);
-    if (end && end->exit_code == 0)
-      return true;
-  }
-  return false;
+  return std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& n) { return ask_node(n.first, words, output); });
 }
 
 void cluster_of_nodes::order(std::vector<std::string> words) const {
   wait_until(("weir cluster " + words.front()).c_str(), [&] { return try_order(words, {}); });
 }
 
-json::value cluster_of_nodes::status() const {
+json::value cluster_of_nodes::status_of(const std::string& node) const {
   const auto output = folder_ / "status.json";
   fs::remove(output);
-  if (!try_order({"status", "--json"}, output))
+  if (!ask_node(node, {"status", "--json"}, output))
     return nullptr;
   std::ifstream in(output);
   return json::parse(std::string(std::istreambuf_iterator<char>(in), {}));
+}
+
+json::value cluster_of_nodes::status() const {
+  json::value out;
+  std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& n) { return !(out = status_of(n.first)).is_null(); });
+  return out;
 }
 
 void cluster_of_nodes::wait_until(const char* what, const std::function<bool()>& condition) const {
@@ -127,6 +134,16 @@ void cluster_of_nodes::wait_until(const char* what, const std::function<bool()>&
         throw std::runtime_error("node " + node + " ended by itself with " + end->text() + "\n" + said());
     std::this_thread::sleep_for(100ms);
   }
+}
+
+std::uint64_t cluster_of_nodes::answered_asks() const {
+  std::uint64_t all = 0;
+  for (const auto& [node, running] : nodes_) {
+    const auto now = status_of(node);
+    if (!now.is_null())
+      all += now.at("asks").at("here").to_number<std::uint64_t>() + now.at("asks").at("elsewhere").to_number<std::uint64_t>();
+  }
+  return all;
 }
 
 std::string cluster_of_nodes::leader() const {

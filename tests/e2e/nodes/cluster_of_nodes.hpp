@@ -30,6 +30,9 @@ class cluster_of_nodes {
   void order(std::vector<std::string> words) const;
   /// What a node that runs knows; null while none answers.
   [[nodiscard]] boost::json::value status() const;
+  [[nodiscard]] boost::json::value status_of(const std::string& node) const;
+  /// Asks between services that were answered, by what all running nodes say.
+  [[nodiscard]] std::uint64_t answered_asks() const;
   void wait_until(const char* what, const std::function<bool()>& condition) const;
 
   [[nodiscard]] std::string leader() const;
@@ -40,6 +43,8 @@ class cluster_of_nodes {
  private:
   [[nodiscard]] std::filesystem::path file(const std::string& node) const { return folder_ / (node + ".json"); }
   [[nodiscard]] std::string said() const;
+  [[nodiscard]] bool ask_node(const std::string& node, const std::vector<std::string>& words,
+                              const std::filesystem::path& output) const;
   [[nodiscard]] bool try_order(const std::vector<std::string>& words, const std::filesystem::path& output) const;
 
   std::filesystem::path weir_, folder_, shared_;

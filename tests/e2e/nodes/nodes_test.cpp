@@ -61,6 +61,14 @@ class shop_on_nodes {
              std::none_of(placed.begin(), placed.end(), [&](const auto& p) { return without.count(p.second) > 0; });
     });
   }
+  /// Payments asks inventory of each reservation, wherever the two run.
+  void until_asks_are_answered(const char* condition) {
+    const auto before = nodes->answered_asks();
+    nodes->wait_until(condition, [&] {
+      feed();
+      return nodes->answered_asks() > before;
+    });
+  }
   bool reached(const std::function<bool(const world_facts&)>& done) const {
     try {
       return done(where->read_all());
@@ -114,14 +122,17 @@ TEST_CASE("services move while nodes drain, are killed and come back, and each e
   for (const auto& [service, node] : s.placed)
     used.insert(node);
   CHECK(used.size() == 3);
+  s.until_asks_are_answered("asks between services are answered");
 
   const auto leader = nodes.leader();
   const auto drained = s.some_node({leader});
   nodes.order({"drain", drained});
   s.until_all_run("a drained node has no service", {drained});
+  s.until_asks_are_answered("asks are answered behind a drain");
 
   nodes.kill(leader);
   s.until_all_run("the services of a killed leader run elsewhere", {drained, leader});
+  s.until_asks_are_answered("asks are answered behind a kill");
 
   nodes.order({"drain", drained, "--undo"});
   nodes.start(leader);
