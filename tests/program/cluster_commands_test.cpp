@@ -72,6 +72,12 @@ TEST_CASE("what a node knows of its cluster reads as lines") {
               "idle":{"node":"c","phase":null,"detail":""}},
     "members":{"a":{"address":"h1:1","capacity":2,"draining":true,"present":true},
                "c":{"address":"h3:1","capacity":1,"draining":false,"present":false}}})");
+  CHECK_FALSE(holds(text, "asks"));
+  CHECK(
+      holds(cluster_text(R"({"node":"b","cluster":"shop","leader":"","leads":false,"term":null,"trouble":"","links":{},"nodes":{},
+    "able":[],"members":{},"services":{"version":3,"text":"{}","fallback":false},"placed":{},
+    "asks":{"here":1,"elsewhere":22,"again":3,"unanswered":4,"open":5}})"),
+            "1 of services here, 22 answered by other nodes, 5 open, 4 unanswered; 3 looks again"));
   CHECK(holds(text, "leader a, term 18\n"));
   CHECK(holds(text, "capacity 2, hears b, draining\n"));
   CHECK(holds(text, "hears a, without the shared directory, not on record\n"));
