@@ -1,6 +1,7 @@
 #include "actors/recovery_steps.hpp"
 #include <algorithm>
 #include <set>
+#include <weir/checkpoint/fact_names.hpp>
 #include <weir/core/clock.hpp>
 #include <weir/core/fail_point.hpp>
 #include <weir/graph/source_consumers.hpp>
@@ -10,15 +11,12 @@
 namespace weir {
 namespace {
 
-constexpr const char* ids_fact = "transactional ids";
-constexpr const char* incarnations_fact = "own incarnations";
-constexpr const char* marked_fact = "ids with a marker";
 constexpr const char* bound_fact = "stop offsets";
 constexpr duration input_pause = std::chrono::milliseconds(250);
 
 result<std::vector<std::string>> list_fact(job_store& store, const char* name) {
   WEIR_ASSIGN(auto bytes, store.fact(name));
-  if (!bytes)
+  if (!bytes || bytes->empty())
     return std::vector<std::string>{};
   return decode_list(*bytes);
 }
@@ -247,6 +245,11 @@ result<recovery_plan> recovery_steps::decide(attempt_connections& c) {
     facts.own_incarnations.push_back(std::stoull(n));
   WEIR_ASSIGN(auto marked, list_fact(store_, marked_fact));
   facts.lineage = store_.lineage();
+  WEIR_ASSIGN(auto savepoint, store_.fact(savepoint_fact));
+  if (savepoint && savepoint->size() == facts.lineage.bytes.size()) {
+    facts.savepoint_of.emplace();
+    std::copy(savepoint->begin(), savepoint->end(), facts.savepoint_of->bytes.begin());
+  }
   if (c.publisher) {
     for (std::size_t i = 0; i < c.publisher->slots().size(); ++i) {
       auto& id = c.publisher->slots()[i].id;
@@ -271,9 +274,12 @@ result<recovery_plan> recovery_steps::decide(attempt_connections& c) {
   }
   own.push_back(std::to_string(store_.incarnation()));
   WEIR_TRY(store_.set_fact(incarnations_fact, encode_list(own)));
+  if (c.publisher)
+    WEIR_TRY(claim(c, plan, marked));
+  if (facts.savepoint_of)
+    WEIR_TRY(store_.set_fact(savepoint_fact, ""));
   if (!c.publisher)
     return plan;
-  WEIR_TRY(claim(c, plan, marked));
   if (plan.publish_marker_zero && (!facts.published || plan.start_new_lineage)) {
     // The lowest place any id stands at: what lies above it for the others, their own markers know.
     auto mark = plan.claims.front().mark;

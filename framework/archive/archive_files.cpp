@@ -7,10 +7,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <weir/archive/archive_files.hpp>
 #include <weir/archive/change_file.hpp>
+#include <weir/state/xxh3.hpp>
+#include <weir/storage/directories.hpp>
 
 namespace weir {
 namespace archive_detail {
@@ -125,6 +128,76 @@ result<> link_file(const std::string& from, const std::string& to) {
   if (!copied || ::fsync(copied.value()) != 0)
     return file_error(errno, "syncing '" + to + "'");
   return success();
+}
+
+namespace {
+
+/// Gives all of a file in pieces.
+result<> read_pieces(const std::string& path, const std::function<result<>(std::string_view)>& take) {
+  unique_fd in(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!in)
+    return file_error(errno, "opening '" + path + "'");
+  std::string buffer(std::size_t{1} << 20, '\0');
+  for (;;) {
+    auto n = ::read(in.value(), buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0)
+      return file_error(errno, "reading '" + path + "'");
+    if (n == 0)
+      return success();
+    WEIR_TRY(take({buffer.data(), static_cast<std::size_t>(n)}));
+  }
+}
+
+result<file_sum> sum_pieces(const std::string& path, const std::function<result<>(std::string_view)>& take) {
+  XXH3_state_t hash;
+  XXH3_64bits_reset(&hash);
+  file_sum sum;
+  WEIR_TRY(read_pieces(path, [&](std::string_view piece) {
+    XXH3_64bits_update(&hash, piece.data(), piece.size());
+    sum.size += piece.size();
+    return take(piece);
+  }));
+  sum.hash = XXH3_64bits_digest(&hash);
+  return sum;
+}
+
+} // namespace
+
+result<file_sum> sum_file(const std::string& path) {
+  return sum_pieces(path, [](std::string_view) { return success(); });
+}
+
+result<std::string> read_text(const std::string& path) {
+  std::string text;
+  WEIR_TRY(read_pieces(path, [&](std::string_view piece) {
+    text += piece;
+    return success();
+  }));
+  return text;
+}
+
+result<> fetch_file(const std::string& from, const file_sum& expected, const std::string& to) {
+  unique_fd out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!out)
+    return file_error(errno, "making '" + to + "'");
+  WEIR_ASSIGN(auto sum,
+              sum_pieces(from, [&](std::string_view piece) { return write_all(out.value(), piece, "writing '" + to + "'"); }));
+  if (sum != expected)
+    return error{errc::store_corrupt, "the copy of the store '" + from + "' is damaged: its size or checksum is wrong"};
+  return ::fsync(out.value()) == 0 ? success() : file_error(errno, "syncing '" + to + "'");
+}
+
+result<> put_in_place(const std::string& made, const std::string& store) {
+  WEIR_TRY(storage_detail::make_directories(store));
+  // The readers' table of the store that goes; the new one makes its own.
+  if (::unlink((store + "/lock.mdb").c_str()) != 0 && errno != ENOENT)
+    return file_error(errno, "removing the lock file of the store '" + store + "'");
+  if (std::rename((made + "/data.mdb").c_str(), (store + "/data.mdb").c_str()) != 0)
+    return file_error(errno, "putting the new store to '" + store + "'");
+  WEIR_ASSIGN(auto fd, open_directory(store));
+  return sync_directory(fd.value(), store);
 }
 
 void remove_directory(const std::string& path) {

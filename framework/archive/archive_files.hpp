@@ -37,6 +37,21 @@ result<unique_fd> open_directory(const std::string& path);
 result<> sync_directory(int fd, const std::string& path);
 /// Gives `to` the content of `from`: a link, or where the file system has none, a copy. Errors: as file_error.
 result<> link_file(const std::string& from, const std::string& to);
+/// Size and XXH3-64 of a file's content.
+struct file_sum {
+  std::uint64_t size = 0, hash = 0;
+  friend bool operator==(const file_sum&, const file_sum&) = default;
+};
+/// Errors: as file_error.
+result<file_sum> sum_file(const std::string& path);
+/// The content of a small file. Errors: as file_error.
+result<std::string> read_text(const std::string& path);
+/// Copies a file to a new one and checks it on the way. The copy's content is durable. Errors: store_corrupt (it is another), and
+/// as file_error.
+result<> fetch_file(const std::string& from, const file_sum& expected, const std::string& to);
+/// Puts the store file of the directory `made` into that of `store`, made if it is missing, in place of what is there: durable,
+/// in one step. Nobody may have either open.
+result<> put_in_place(const std::string& made, const std::string& store);
 /// Removes a directory and what is in it. What cannot be removed stays; nobody reads it.
 void remove_directory(const std::string& path);
 /// Errors: unavailable.

@@ -1,49 +1,12 @@
-#include <fcntl.h>
-#include <unistd.h>
-#include <cerrno>
-#include <cstdio>
 #include <weir/archive/archive_files.hpp>
 #include <weir/archive/change_file.hpp>
 #include <weir/core/fail_point.hpp>
-#include <weir/state/xxh3.hpp>
 #include <weir/storage/directories.hpp>
 
 namespace weir {
 namespace {
 
 using namespace archive_detail;
-
-/// Copies a snapshot and checks it by the size and hash in its name. The copy is durable.
-result<> fetch(const std::string& from, const archive_file& f, const std::string& to) {
-  unique_fd in(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!in)
-    return file_error(errno, "opening '" + from + "'");
-  unique_fd out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!out)
-    return file_error(errno, "making '" + to + "'");
-  XXH3_state_t hash;
-  XXH3_64bits_reset(&hash);
-  std::string buffer(std::size_t{1} << 20, '\0');
-  std::uint64_t size = 0;
-  for (;;) {
-    auto n = ::read(in.value(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0)
-      return file_error(errno, "reading '" + from + "'");
-    if (n == 0)
-      break;
-    std::string_view piece(buffer.data(), static_cast<std::size_t>(n));
-    XXH3_64bits_update(&hash, piece.data(), piece.size());
-    size += piece.size();
-    WEIR_TRY(write_all(out.value(), piece, "writing '" + to + "'"));
-  }
-  if (size != f.size || XXH3_64bits_digest(&hash) != f.hash)
-    return error{errc::store_corrupt, "the copy of the store '" + from + "' is damaged: its size or checksum is wrong"};
-  if (::fsync(out.value()) != 0)
-    return file_error(errno, "syncing '" + to + "'");
-  return success();
-}
 
 /// All changes behind what the store has, in their order.
 result<> make_changes(const archived& copy, const std::vector<archive_file>& files, store_rebuild& store) {
@@ -85,7 +48,7 @@ result<> rebuild(const archived& copy, const job_store_options& store, const std
     return error{errc::store_corrupt, "the copy of the checkpoints in '" + copy.path + "' has no snapshot"};
   remove_directory(work);
   WEIR_TRY(storage_detail::make_directories(work));
-  WEIR_TRY(fetch(copy.path + "/" + snapshot->name(), *snapshot, work + "/data.mdb"));
+  WEIR_TRY(fetch_file(copy.path + "/" + snapshot->name(), {snapshot->size, snapshot->hash}, work + "/data.mdb"));
   {
     WEIR_ASSIGN(auto target, rebuild_store(work, store.map_size));
     if (target->copied().serial != copy.snapshot)
@@ -95,16 +58,9 @@ result<> rebuild(const archived& copy, const job_store_options& store, const std
   }
   auto options = store;
   options.directory = work;
-  WEIR_TRY(merge(std::move(options)));
+  WEIR_TRY(merge(options));
   WEIR_TRY(hit(fail_point::copy_rebuilt));
-  WEIR_TRY(storage_detail::make_directories(store.directory));
-  // The readers' table of the store that goes; the new one makes its own.
-  if (::unlink((store.directory + "/lock.mdb").c_str()) != 0 && errno != ENOENT)
-    return file_error(errno, "removing the lock file of the store '" + store.directory + "'");
-  if (std::rename((work + "/data.mdb").c_str(), (store.directory + "/data.mdb").c_str()) != 0)
-    return file_error(errno, "putting the new store to '" + store.directory + "'");
-  WEIR_ASSIGN(auto fd, open_directory(store.directory));
-  WEIR_TRY(sync_directory(fd.value(), store.directory));
+  WEIR_TRY(put_in_place(work, store.directory));
   remove_directory(work);
   return hit(fail_point::copy_store_replaced);
 }

@@ -54,6 +54,8 @@ std::optional<error> judge(const recovery_facts& facts, const recovery_facts::id
                                           "another cluster. Restore the topic, or start with --new-lineage (output may repeat)."};
   }
   const auto& m = *id.found;
+  if (m.lineage != facts.lineage && facts.savepoint_of)
+    return std::nullopt;
   if (m.lineage != facts.lineage)
     return error{errc::store_foreign,
                  text + "was written by the store " + m.lineage.text() + ", this is " + facts.lineage.text() + ". " + choices};
@@ -101,7 +103,11 @@ result<recovery_plan> decide_recovery(const recovery_facts& facts) {
     position from;
     if (facts.published)
       from = behind(*facts.published);
-    if (id.found && !plan.start_new_lineage) {
+    const auto fresh = facts.savepoint_of && !(id.found && id.found->lineage == facts.lineage);
+    if (fresh) {
+      const position all{newest + 1, 0};
+      from = id.found && id.found->lineage == *facts.savepoint_of ? std::min(all, behind(*id.found)) : all;
+    } else if (id.found && !plan.start_new_lineage) {
       auto at = behind(*id.found);
       if (planted::active(planted::bug::ordinal_forgotten))
         at.ordinal = 0;
@@ -109,7 +115,7 @@ result<recovery_plan> decide_recovery(const recovery_facts& facts) {
     }
     if (id.found)
       highest = std::max(highest, id.found->checkpoint);
-    if (!id.found || plan.start_new_lineage)
+    if (!id.found || plan.start_new_lineage || fresh)
       plan.marker_zero_ids.push_back(id.id);
     plan.claims.push_back({id.id, claim_of(facts, from), id.found});
     for (auto k : facts.unpublished)

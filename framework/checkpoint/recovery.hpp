@@ -29,6 +29,10 @@ struct recovery_facts {
   /// Incarnations of this store that went past recovery, each recorded durably before its claim; when a claim is confirmed
   /// the earlier ones may go. A marker of any other was written by a copy of this store.
   std::vector<std::uint64_t> own_incarnations;
+  /// The store was made from a savepoint of that lineage and has not claimed its ids yet: what others have published of the job
+  /// since is no anomaly. Its own output up to the savepoint's checkpoint counts as published, unless a marker of that lineage
+  /// says exactly how far that came.
+  std::optional<lineage_id> savepoint_of;
 };
 
 /// Go on: publish these epochs first (from `ordinal` on in the first), then restore `restore` and begin at `next`.

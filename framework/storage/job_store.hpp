@@ -204,6 +204,11 @@ struct store_listing {
 /// base). None: there is no store yet. May block on the disk. Errors: store_corrupt, incompatible, unavailable.
 result<std::optional<store_listing>> list_store(const job_store_options& options);
 
+/// Writes the store of a job, whose process may be running it, as it is at one moment to a descriptor, as a store file of its
+/// own. Needs no store_lock and writes nothing but a reader slot; pages are not used again meanwhile. Errors: not_found (there is
+/// no store), store_corrupt, store_full (of the descriptor's disk), unavailable.
+result<> copy_store(const job_store_options& options, int fd);
+
 /// Makes changes in a store file as they lie in a copy. One thread; may block.
 class store_rebuild {
  public:

@@ -17,6 +17,14 @@ result<std::optional<store_listing>> list_store(const job_store_options& options
   return storage_detail::lmdb_job_store::look(options);
 }
 
+result<> copy_store(const job_store_options& options, int fd) {
+  storage_detail::lmdb_env_options o;
+  o.directory = options.directory;
+  o.read_only = true;
+  WEIR_ASSIGN(auto env, storage_detail::lmdb_env::open(o));
+  return env->copy(fd);
+}
+
 namespace storage_detail {
 namespace {
 

@@ -7,6 +7,7 @@
 #include "services/weir/jobs.hpp"
 #include "services/weir/log_commands.hpp"
 #include "services/weir/node_commands.hpp"
+#include "services/weir/savepoint_commands.hpp"
 #include "services/weir/service_commands.hpp"
 
 namespace weir {
@@ -24,6 +25,7 @@ struct command_state {
   new_service_options scaffold;
   node_certs_options certs;
   cluster_options cluster;
+  savepoint_options savepoint;
   log_create_options create;
   log_produce_options produce;
   log_consume_options consume;
@@ -62,6 +64,7 @@ class command_line {
     state_.status.source = state_.file;
     state_.parked.source = state_.file;
     state_.cluster.node = state_.file;
+    state_.savepoint.source = state_.file;
     return state_.chosen();
   }
 
@@ -78,6 +81,7 @@ class command_line {
     add_process_commands();
     add_log_commands();
     add_service_commands();
+    add_savepoint_commands();
     add_node_commands();
     add_tools();
     for (const auto& c : program_.commands)
@@ -91,7 +95,11 @@ class command_line {
   }
 
   CLI::App* file_command(const std::string& name, const std::string& sentence, std::function<exit_code()> run) {
-    auto* sub = command(app_, name, sentence, std::move(run));
+    return file_command_of(app_, name, sentence, std::move(run));
+  }
+
+  CLI::App* file_command_of(CLI::App& in, const std::string& name, const std::string& sentence, std::function<exit_code()> run) {
+    auto* sub = command(in, name, sentence, std::move(run));
     sub->add_option("FILE", state_.file.file, "Configuration file")->required();
     sub->add_option("--set", state_.sets, "Override a setting: /pointer=value; may be repeated")
         ->type_name("/POINTER=VALUE")
@@ -203,6 +211,38 @@ class command_line {
         ->required()
         ->check(CLI::IsMember({"job", "actor"}));
     service->add_option("--dir", state_.scaffold.directory, "Directory to make; without it NAME");
+  }
+
+  void add_savepoint_commands() {
+    auto* savepoint = app_.add_subcommand("savepoint", "Named copies of the state of services, to start from again");
+    savepoint->require_subcommand(1);
+    auto& s = state_.savepoint;
+    auto common = [&](CLI::App* sub) {
+      sub->add_option("--directory", s.directory, "Where savepoints lie; without it beside the store, in STORE.savepoints")
+          ->type_name("DIR");
+      return sub;
+    };
+    auto one = [&](CLI::App* sub) {
+      common(sub)->add_option("NAME", s.name, "Its name")->required();
+      sub->add_option("--service", s.services, "Only this service; may be repeated")
+          ->type_name("SERVICE")
+          ->expected(1)
+          ->take_all();
+      sub->add_option("--copies", s.copies,
+                      "The services run on nodes: `checkpoints` in their shared directory; stores of this machine play no part")
+          ->type_name("DIR");
+      return sub;
+    };
+    one(file_command_of(*savepoint, "create", "Make one of the newest complete checkpoints, whether the services run or not",
+                        [this] { return savepoint_create_command(program_, state_.savepoint, seams_); }));
+    auto* list = common(file_command_of(*savepoint, "list", "List those that are there",
+                                        [this] { return savepoint_list_command(program_, state_.savepoint, seams_); }));
+    list->add_flag("--verify", s.verify, "Read all files and check them");
+    list->add_flag("--json", s.json, "As JSON");
+    one(file_command_of(*savepoint, "start-from",
+                        "Put one in the place of the services' state; what was put out behind it is put out again",
+                        [this] { return savepoint_start_command(program_, state_.savepoint, seams_); }))
+        ->add_flag("--discard-current", s.discard_current, "Though the services have state now, which is lost");
   }
 
   void add_node_commands() {

@@ -188,6 +188,59 @@ TEST_CASE("a new lineage that is not needed is not started") {
   CHECK_FALSE(plan->publish_marker_zero);
 }
 
+TEST_CASE(
+    "a store made from a savepoint: its own output counts as far as a marker of before says, and nothing stands in its way") {
+  auto f = facts();
+  const auto before = lineage(2);
+  f.savepoint_of = before;
+  f.own_incarnations.clear();
+  f.published.reset();
+  auto marked = [&](lineage_id by, std::uint64_t checkpoint, std::uint64_t ordinal) {
+    f.markers = {{id, marker{by, 99, checkpoint, ordinal}}};
+    auto plan = decide_recovery(f);
+    REQUIRE(plan);
+    CHECK(plan->restore == std::optional<std::uint64_t>(8));
+    CHECK_FALSE(plan->start_new_lineage);
+    CHECK(plan->publish_marker_zero);
+    CHECK(plan->marker_zero_ids == std::vector{id});
+    CHECK(plan->next == std::max<std::uint64_t>(8, checkpoint) + 1);
+    REQUIRE(plan->claims.size() == 1);
+    CHECK(plan->claims[0].mark.lineage == ours);
+    return *plan;
+  };
+  SECTION("the job has gone on since") {
+    auto plan = marked(before, 12, all_records);
+    CHECK(plan.publish.empty());
+    CHECK(plan.claims[0].mark.checkpoint == 8);
+    CHECK(plan.claims[0].mark.ordinal == all_records);
+  }
+  SECTION("the job ended before the savepoint's output was out") {
+    auto plan = marked(before, 8, 40);
+    REQUIRE(plan.publish.size() == 1);
+    CHECK(plan.publish[0].checkpoint == 8);
+    CHECK(plan.publish[0].from_ordinal == 40);
+    CHECK(marked(before, 6, all_records).publish.size() == 2);
+  }
+  SECTION("another store has run the job since") { CHECK(marked(lineage(3), 20, all_records).publish.empty()); }
+  SECTION("another namespace or cluster") {
+    f.markers = {{id, std::nullopt, true}};
+    auto plan = decide_recovery(f);
+    REQUIRE(plan);
+    CHECK(plan->publish.empty());
+    CHECK(plan->publish_marker_zero);
+  }
+  SECTION("its claims were written before: from then on the usual rules") {
+    f.own_incarnations = {3};
+    f.markers = {{id, at(7)}};
+    auto plan = decide_recovery(f);
+    REQUIRE(plan);
+    REQUIRE(plan->publish.size() == 1);
+    CHECK_FALSE(plan->publish_marker_zero);
+    f.markers = {{id, at(9)}};
+    CHECK(has(decide_recovery(f), errc::store_foreign, "older"));
+  }
+}
+
 TEST_CASE("a damaged newest checkpoint") {
   auto f = facts();
   f.newest_damaged = true;

@@ -193,7 +193,8 @@ class crash_table {
       // No step of the other connector is on the way.
       // Records that a broker refuses for good have their own test: tests/task/isolation_test.cpp.
       if (!line.starts_with(arguments_.log ? "kafka." : "log.") && !line.starts_with("publisher.refused") &&
-          !line.starts_with("publisher.fate_kept") && !(scene_.settled && of_one_job(line)) && on_the_way(line))
+          !line.starts_with("publisher.fate_kept") && !line.starts_with("savepoint.") && !(scene_.settled && of_one_job(line)) &&
+          on_the_way(line))
         names.push_back(line.substr(0, line.find('\t')));
     if (names.empty())
       throw std::runtime_error("weir fail-points prints nothing");
