@@ -106,28 +106,40 @@ std::set<std::string> failure_record::left_out(duration now) const {
   return out;
 }
 
-std::map<std::string, std::size_t> shares(std::size_t items, const std::map<std::string, std::uint32_t>& capacity) {
+std::map<std::string, std::size_t> shares(std::size_t items, const std::map<std::string, std::uint32_t>& capacity,
+                                          const std::map<std::string, std::size_t>& held) {
   std::map<std::string, std::size_t> out;
   std::uint64_t total = 0;
   for (const auto& [node, c] : capacity)
     total += c;
   if (total == 0)
     return out;
-  std::vector<std::pair<std::uint64_t, std::string>> remainders;
+  struct rest {
+    std::uint64_t remainder;
+    bool holds_more; ///< Than what it gets for sure: giving it one of what is left over spares a move.
+    std::string node;
+  };
+  std::vector<rest> rests;
   std::size_t given = 0;
   for (const auto& [node, c] : capacity) {
     auto exact = static_cast<std::uint64_t>(items) * c;
     given += out[node] = exact / total;
-    remainders.emplace_back(exact % total, node);
+    auto has = held.find(node);
+    rests.push_back({exact % total, has != held.end() && has->second > out[node], node});
   }
-  std::stable_sort(remainders.begin(), remainders.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::stable_sort(rests.begin(), rests.end(), [](const rest& a, const rest& b) {
+    return std::pair(a.remainder, a.holds_more) > std::pair(b.remainder, b.holds_more);
+  });
   for (std::size_t i = 0; given < items; ++i, ++given)
-    ++out[remainders[i].second];
+    ++out[rests[i].node];
   return out;
 }
 
 std::vector<std::string> assign(const std::vector<std::string>& before, const std::map<std::string, std::uint32_t>& capacity) {
-  auto left = shares(before.size(), capacity);
+  std::map<std::string, std::size_t> held;
+  for (const auto& owner : before)
+    ++held[owner];
+  auto left = shares(before.size(), capacity, held);
   if (left.empty())
     return std::vector<std::string>(before.size());
   std::vector<std::string> out(before.size());

@@ -46,9 +46,10 @@ class failure_record {
   std::map<std::string, ban> bans_;
 };
 
-/// How many of `items` each node gets, in proportion to capacity (largest remainder; ties by name). Sum: items, or zero
-/// when there is no capacity at all. Pure.
-[[nodiscard]] std::map<std::string, std::size_t> shares(std::size_t items, const std::map<std::string, std::uint32_t>& capacity);
+/// How many of `items` each node gets, in proportion to capacity (largest remainder; of equal ones first who holds more than its
+/// share without it by `held`, then by name). Sum: items, or zero when there is no capacity at all. Pure.
+[[nodiscard]] std::map<std::string, std::size_t> shares(std::size_t items, const std::map<std::string, std::uint32_t>& capacity,
+                                                        const std::map<std::string, std::size_t>& held = {});
 
 /// An owner for each item. Pure. Sticky: an item stays with the owner it had while that has not more than its share.
 /// `before[i]`: the owner of item i, empty or not among the nodes: it moves.

@@ -90,4 +90,8 @@ TEST_CASE("work is shared in proportion to capacity and stays where it is") {
   CHECK(assign({"a", "a", "b", "b"}, {{"a", 1}, {"b", 1}, {"c", 2}}) == list{"a", "c", "b", "c"});
   CHECK(assign({"a", "c", "b", "c"}, {{"a", 1}, {"b", 1}}) == list{"a", "a", "b", "b"});
   CHECK(assign({"b", "a"}, {{"a", 1}, {"b", 1}}) == list{"b", "a"});
+  // What does not divide stays where it is.
+  CHECK(assign({"b"}, {{"a", 1}, {"b", 1}, {"c", 1}}) == list{"b"});
+  CHECK(assign({"c", "b", "c", "a"}, {{"a", 1}, {"b", 1}, {"c", 1}}) == list{"c", "b", "c", "a"});
+  CHECK(assign({"c", "c", "c", "c"}, {{"a", 1}, {"b", 1}, {"c", 1}}) == list{"c", "c", "a", "b"});
 }
