@@ -186,10 +186,15 @@ result<> fetch_file(const std::string& from, const file_sum& expected, const std
               sum_pieces(from, [&](std::string_view piece) { return write_all(out.value(), piece, "writing '" + to + "'"); }));
   if (sum != expected)
     return error{errc::store_corrupt, "the copy of the store '" + from + "' is damaged: its size or checksum is wrong"};
-  return ::fsync(out.value()) == 0 ? success() : file_error(errno, "syncing '" + to + "'");
+  return success();
 }
 
 result<> put_in_place(const std::string& made, const std::string& store) {
+  {
+    unique_fd file(::open((made + "/data.mdb").c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file || ::fsync(file.value()) != 0)
+      return file_error(errno, "syncing the new store in '" + made + "'");
+  }
   WEIR_TRY(storage_detail::make_directories(store));
   // The readers' table of the store that goes; the new one makes its own.
   if (::unlink((store + "/lock.mdb").c_str()) != 0 && errno != ENOENT)

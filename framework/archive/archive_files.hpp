@@ -46,7 +46,7 @@ struct file_sum {
 result<file_sum> sum_file(const std::string& path);
 /// The content of a small file. Errors: as file_error.
 result<std::string> read_text(const std::string& path);
-/// Copies a file to a new one and checks it on the way. The copy's content is durable. Errors: store_corrupt (it is another), and
+/// Copies a file to a new one and checks it on the way. The copy is not synced. Errors: store_corrupt (it is another), and
 /// as file_error.
 result<> fetch_file(const std::string& from, const file_sum& expected, const std::string& to);
 /// Puts the store file of the directory `made` into that of `store`, made if it is missing, in place of what is there: durable,

@@ -49,15 +49,16 @@ result<> rebuild(const archived& copy, const job_store_options& store, const std
   remove_directory(work);
   WEIR_TRY(storage_detail::make_directories(work));
   WEIR_TRY(fetch_file(copy.path + "/" + snapshot->name(), {snapshot->size, snapshot->hash}, work + "/data.mdb"));
+  auto options = store;
+  options.directory = work;
+  options.unsynced = true;
   {
-    WEIR_ASSIGN(auto target, rebuild_store(work, store.map_size));
+    WEIR_ASSIGN(auto target, rebuild_store(options));
     if (target->copied().serial != copy.snapshot)
       return error{errc::store_corrupt,
                    "the copy of the store '" + copy.path + "/" + snapshot->name() + "' is another than its name says"};
     WEIR_TRY(make_changes(copy, files, *target));
   }
-  auto options = store;
-  options.directory = work;
   WEIR_TRY(merge(options));
   WEIR_TRY(hit(fail_point::copy_rebuilt));
   WEIR_TRY(put_in_place(work, store.directory));
@@ -87,7 +88,7 @@ result<> roll_forward(const archived& copy, const job_store_options& store) {
   if (!files)
     return unless_changed(files.err());
   {
-    WEIR_ASSIGN(auto target, rebuild_store(store.directory, store.map_size));
+    WEIR_ASSIGN(auto target, rebuild_store(store));
     WEIR_TRY(unless_changed(make_changes(copy, *files, *target)));
   }
   return merge(store);

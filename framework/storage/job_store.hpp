@@ -24,6 +24,8 @@ struct job_store_options {
   unsigned apply_checkpoints = 16;
   std::size_t apply_bytes = std::size_t{32} << 20;
   std::size_t stage_buffer = std::size_t{8} << 20; ///< Bytes of staged chunks kept in RAM until they get a transaction.
+  /// No commit is synced: a store in the making, which somebody syncs as a file before anybody relies on it.
+  bool unsynced = false;
 };
 
 /// A complete checkpoint as recorded.
@@ -226,8 +228,8 @@ class store_rebuild {
   virtual result<> change(const std::function<result<std::optional<row>>()>& next,
                           const std::function<copied_change()>& made) = 0;
 };
-/// Opens the store that lies in `directory`, without a look at what it holds. Errors: as open_job_store.
-result<std::unique_ptr<store_rebuild>> rebuild_store(const std::string& directory, std::size_t map_size);
+/// Opens the store that lies in `options.directory`, without a look at what it holds. Errors: as open_job_store.
+result<std::unique_ptr<store_rebuild>> rebuild_store(const job_store_options& options);
 /// The newest copied change that a file written by a copier holds; on any file system. Errors: store_corrupt, unavailable.
 result<copied_change> copied_in(const std::string& file);
 

@@ -10,10 +10,12 @@ constexpr std::size_t rebuild_transaction = std::size_t{16} << 20;
 /// A store file whose rows are put there one by one.
 class lmdb_rebuild final : public store_rebuild {
  public:
-  static result<std::unique_ptr<store_rebuild>> open(const std::string& directory, std::size_t map_size) {
+  static result<std::unique_ptr<store_rebuild>> open(const job_store_options& options) {
+    const auto& directory = options.directory;
     lmdb_env_options o;
     o.directory = directory;
-    o.map_size = map_size;
+    o.map_size = options.map_size;
+    o.unsynced = options.unsynced;
     std::unique_ptr<lmdb_rebuild> r(new lmdb_rebuild);
     WEIR_ASSIGN(r->env_, lmdb_env::open(o));
     WEIR_TRY(r->env_->write(commit_kind::ordered, [&](MDB_txn* txn) -> result<> {
@@ -205,8 +207,8 @@ result<copied_change> copied_in(const std::string& file) {
   return copied;
 }
 
-result<std::unique_ptr<store_rebuild>> rebuild_store(const std::string& directory, std::size_t map_size) {
-  return storage_detail::lmdb_rebuild::open(directory, map_size);
+result<std::unique_ptr<store_rebuild>> rebuild_store(const job_store_options& options) {
+  return storage_detail::lmdb_rebuild::open(options);
 }
 
 } // namespace weir

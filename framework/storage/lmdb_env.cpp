@@ -103,7 +103,7 @@ result<std::shared_ptr<lmdb_env>> lmdb_env::open(const lmdb_env_options& options
   mdb_env_set_maxdbs(env->env_, max_databases);
   // Whoever opens first sizes the lock file for all: a reader too.
   mdb_env_set_maxreaders(env->env_, max_reader_slots);
-  unsigned flags = MDB_NOTLS | (options.read_only ? unsigned{MDB_RDONLY} : 0U);
+  unsigned flags = MDB_NOTLS | (options.read_only ? unsigned{MDB_RDONLY} : 0U) | (options.unsynced ? unsigned{MDB_NOSYNC} : 0U);
   if (int rc = mdb_env_open(env->env_, options.directory.c_str(), flags, 0600); rc != 0) {
     if (rc == ENOENT && options.read_only)
       return error{errc::not_found, doing + ": " + mdb_strerror(rc)};

@@ -39,6 +39,8 @@ struct lmdb_env_options {
   int grow_patience_ms = 10'000;
   /// Files that are there, for reading; another process may write them meanwhile. Nothing but a reader slot is written.
   bool read_only = false;
+  /// Commits are not synced: of files that nobody relies on before somebody syncs them.
+  bool unsynced = false;
 };
 
 enum class commit_kind {

@@ -57,6 +57,7 @@ result<std::unique_ptr<lmdb_job_store>> lmdb_job_store::open(const job_store_opt
   env.directory = options.directory;
   env.map_size = options.map_size;
   env.max_size = options.max_size;
+  env.unsynced = options.unsynced;
   WEIR_ASSIGN(store->env_, lmdb_env::open(env));
   WEIR_TRY(store->create_or_check());
   WEIR_TRY(store->load());
