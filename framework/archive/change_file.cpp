@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <weir/archive/change_file.hpp>
+#include <weir/core/fail_point.hpp>
 #include <weir/record/bytes.hpp>
 #include <weir/state/xxh3.hpp>
 
@@ -105,6 +106,8 @@ result<> change_writer::flush() {
 
 result<> change_writer::end() {
   WEIR_TRY(write(std::string_view(&end_tag, 1)));
+  WEIR_TRY(flush());
+  WEIR_TRY(hit(fail_point::copy_writing));
   sum_ = hash_->value();
   byte_writer(buffer_).u64(sum_);
   bytes_ += checksum_bytes;

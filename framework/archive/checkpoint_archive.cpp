@@ -129,6 +129,7 @@ void checkpoint_archive::remove_older(std::uint64_t incarnation) {
     auto gone = options_.path() + "/" + (name.size() == 16 ? ".old-" + name + own : name);
     if (name.size() == 16 && std::rename((options_.path() + "/" + name).c_str(), gone.c_str()) != 0)
       continue;
+    static_cast<void>(hit(fail_point::copy_deleting));
     remove_directory(gone);
   }
 }
@@ -302,8 +303,10 @@ void checkpoint_archive::forget_before(std::uint64_t serial) {
       newest = std::max(newest, f.serial);
   // The newest change stays whatever the snapshot holds: it says which checkpoint the copy is at.
   for (const auto& f : *files)
-    if (f.serial < std::min(serial, newest))
+    if (f.serial < std::min(serial, newest)) {
       ::unlinkat(folder_.value(), f.name().c_str(), 0);
+      static_cast<void>(hit(fail_point::copy_deleting));
+    }
 }
 
 } // namespace weir

@@ -75,6 +75,8 @@ result<fail_order> parse_entry(std::string_view entry, std::span<const fail_poin
     order.action = fail_action::kill;
   } else if (action == "error") {
     order.action = fail_action::error;
+  } else if (action == "stop") {
+    order.action = fail_action::stop;
   } else if (action.starts_with("delay:")) {
     order.action = fail_action::delay;
     WEIR_ASSIGN(auto ms, number_in(action.substr(6), entry, "delay in milliseconds", 0));
@@ -83,8 +85,8 @@ result<fail_order> parse_entry(std::string_view entry, std::span<const fail_poin
       return {errc::invalid_argument, "fail point '" + std::string(entry) + "': a delay is at most one day"};
     order.delay = std::chrono::milliseconds(ms);
   } else {
-    return {errc::invalid_argument,
-            "fail point '" + std::string(entry) + "': '" + std::string(action) + "' is none of kill, error, delay:MILLISECONDS"};
+    return {errc::invalid_argument, "fail point '" + std::string(entry) + "': '" + std::string(action) +
+                                        "' is none of kill, stop, error, delay:MILLISECONDS"};
   }
   return order;
 }
@@ -135,6 +137,9 @@ result<> hit(fail_point point) {
       case fail_action::kill:
         ::kill(::getpid(), SIGKILL);
         ::pause(); // The signal may be delivered to another thread first: this one must not go on.
+        break;
+      case fail_action::stop:
+        std::raise(SIGSTOP); // To this thread: it does not pass the point.
         break;
       case fail_action::delay:
         std::this_thread::sleep_for(a->order.delay);

@@ -23,13 +23,13 @@ struct fail_point_info {
 /// All fail points, in the order of the table.
 [[nodiscard]] std::span<const fail_point_info> all_fail_points();
 
-/// Arms fail points from a specification `name[:hit][=kill|error|delay:ms]`, several separated by commas, as in
+/// Arms fail points from a specification `name[:hit][=kill|stop|error|delay:ms]`, several separated by commas, as in
 /// WEIR_FAIL_POINT. `hit` counts from 1 (default). Errors: invalid_argument for an unknown name or form; nothing is
 /// armed then. Call once, before threads are started.
 result<> arm_fail_points(std::string_view specification);
 
-/// Called at the named step. Costs one relaxed load when nothing is armed. Armed: kills the process with SIGKILL,
-/// sleeps, or returns errc::unavailable. Any thread.
+/// Called at the named step. Costs one relaxed load when nothing is armed. Armed: kills the process with SIGKILL or stops
+/// it with SIGSTOP, sleeps, or returns errc::unavailable. Any thread.
 result<> hit(fail_point point);
 
 } // namespace weir

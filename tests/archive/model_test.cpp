@@ -64,7 +64,8 @@ class model {
 
   void complete() {
     // Now and then something fails on the way: in the copy, or behind it in the store.
-    constexpr std::array points{"copy.before_rename=error", "copy.after_rename=error", "complete.before_commit=error"};
+    constexpr std::array points{"copy.writing=error", "copy.before_rename=error", "copy.after_rename=error",
+                                "complete.before_commit=error"};
     auto fails = one_of(6) == 0 ? static_cast<int>(one_of(points.size())) : -1;
     if (fails >= 0)
       REQUIRE(arm_fail_points(points[static_cast<std::size_t>(fails)]).ok());
@@ -83,11 +84,11 @@ class model {
       maybe_.reset();
       return;
     }
-    if (fails > 0)
+    if (fails > 1)
       maybe_ = then;
     // As with a full disk: the chunks fall to the next checkpoint, and the copy has one too many for now. Else the attempt is
     // over.
-    if (fails < 2)
+    if (fails < 3)
       restart();
   }
 

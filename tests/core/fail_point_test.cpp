@@ -35,8 +35,9 @@ TEST_CASE("names of fail points are unique and each has a sentence") {
 
 TEST_CASE("a specification names point, hit and action, with defaults") {
   auto name = first_name();
-  auto orders = parse_fail_points(name + "," + name + ":3=error," + name + "=delay:250", all_fail_points()).value();
-  REQUIRE(orders.size() == 3);
+  auto orders =
+      parse_fail_points(name + "," + name + ":3=error," + name + "=delay:250," + name + "=stop", all_fail_points()).value();
+  REQUIRE(orders.size() == 4);
   CHECK(orders[0].point == first().id);
   CHECK(orders[0].hit == 1);
   CHECK(orders[0].action == fail_action::kill);
@@ -44,6 +45,7 @@ TEST_CASE("a specification names point, hit and action, with defaults") {
   CHECK(orders[1].action == fail_action::error);
   CHECK(orders[2].action == fail_action::delay);
   CHECK(orders[2].delay == 250ms);
+  CHECK(orders[3].action == fail_action::stop);
   CHECK(parse_fail_points("", all_fail_points()).value().empty());
 }
 
@@ -103,4 +105,21 @@ TEST_CASE("the default action kills the process with SIGKILL") {
   REQUIRE(::waitpid(child, &status, 0) == child);
   CHECK(WIFSIGNALED(status));
   CHECK(WTERMSIG(status) == SIGKILL);
+}
+
+TEST_CASE("a process that is stopped goes on when it is told to") {
+  disarm after;
+  REQUIRE(arm_fail_points(first_name() + "=stop").ok());
+  auto child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0)
+    ::_exit(hit(first().id).ok() ? 7 : 0);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, WUNTRACED) == child);
+  REQUIRE(WIFSTOPPED(status));
+  CHECK(WSTOPSIG(status) == SIGSTOP);
+  REQUIRE(::kill(child, SIGCONT) == 0);
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 7);
 }
