@@ -56,6 +56,7 @@ void node_board::note(const cluster::control_seat& seat) {
   if (seat.has_read() && (!view_.control || view_.control->next_offset() != seat.state().next_offset()))
     view_.control = std::make_shared<const cluster::cluster_state>(seat.state());
   view_.trouble = seat.trouble();
+  view_.log_answered = seat.log_answered();
   view_.leads = seat.leads();
   view_.replaced = seat.replaced();
 }

@@ -36,8 +36,9 @@ class node_board {
     bool replaced = false;
     bool leaving = false; ///< This node is about to end: it takes no work.
     duration directory_answered{0};
+    duration log_answered{0}; ///< The broker of the control topic.
   };
-  explicit node_board(duration now) { view_.directory_answered = now; }
+  explicit node_board(duration now) { view_.directory_answered = view_.log_answered = now; }
 
   [[nodiscard]] view look() const {
     std::lock_guard lock(mutex_);

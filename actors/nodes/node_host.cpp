@@ -1,9 +1,11 @@
 #include "actors/nodes/node_host.hpp"
-#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
 #include <atomic>
 #include <condition_variable>
 #include <future>
 #include <random>
+#include <string_view>
 #include <thread>
 #include <weir/cluster/orders.hpp>
 #include <weir/config/config.hpp>
@@ -28,21 +30,16 @@ class host_config final : public caf::actor_system_config {
   }
 };
 
-/// Asks the shared directory for a name each interval, on a thread of its own: it may hang for as long as it likes.
+/// Writes a few bytes into a file each interval, on a thread of its own: it may hang for as long as it likes.
 class directory_watch {
  public:
-  directory_watch(std::string path, std::shared_ptr<node_board> board) : state_(std::make_shared<state>()) {
-    std::thread([s = state_, path = std::move(path), board = std::move(board)] {
+  directory_watch(std::string file, std::shared_ptr<node_board> board) : state_(std::make_shared<state>()) {
+    std::thread([s = state_, file = std::move(file), board = std::move(board)] {
       std::unique_lock lock(s->mutex);
       while (!s->stop) {
         lock.unlock();
-        if (auto* d = ::opendir(path.c_str()); d != nullptr) {
-          errno = 0;
-          auto good = ::readdir(d) != nullptr || errno == 0;
-          ::closedir(d);
-          if (good)
-            board->change([](auto& v) { v.directory_answered = system_clock().monotonic(); });
-        }
+        if (writes(file))
+          board->change([](auto& v) { v.directory_answered = system_clock().monotonic(); });
         lock.lock();
         s->changed.wait_for(lock, std::chrono::milliseconds(500), [&] { return s->stop; });
       }
@@ -61,6 +58,15 @@ class directory_watch {
     std::condition_variable changed;
     bool stop = false;
   };
+  static bool writes(const std::string& file) {
+    const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+      return false;
+    constexpr std::string_view text = "here\n";
+    auto good = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    // Over a network this is where a write fails.
+    return ::close(fd) == 0 && good;
+  }
   std::shared_ptr<state> state_;
 };
 
@@ -100,7 +106,7 @@ class host final : public node_host {
       keeper_->start([speaker = speaker_](ask_message m, duration timeout, std::function<void(ask_outcome)> done) {
         caf::anon_send(speaker, msg::ask_elsewhere{std::move(m), system_clock().monotonic() + timeout, std::move(done)});
       });
-    watch_ = std::make_unique<directory_watch>(options_.directory, board_);
+    watch_ = std::make_unique<directory_watch>(options_.directory + "/." + options_.self.name + ".here", board_);
     return success();
   }
 
@@ -184,6 +190,7 @@ class host final : public node_host {
     list_services();
     seat_->with([this, members = std::move(members), reports, needs = needs_](cluster::control_seat& seat) {
       board_->note(seat);
+      placer_.hears(reports);
       if (!seat.leads())
         return placer_.stand_down();
       if (needs)

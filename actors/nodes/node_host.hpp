@@ -27,7 +27,7 @@ struct node_host_options {
   std::string ca, certificate, key; ///< Files; all empty: the token stands for them.
   std::string token;
   std::uint32_t capacity = 1;
-  std::string directory;        ///< The shared one.
+  std::string directory;        ///< The shared one; it answers a node that can write a small file of its own there.
   std::string appointed_leader; ///< Of a cluster on the embedded log; empty: the control topic says who leads.
   /// Opens this node's seat at the control topic; empty: it has none (it does not lead a cluster on the embedded log).
   std::function<result<std::unique_ptr<cluster::running_seat>>(cluster::running_seat::options)> open_seat;

@@ -51,12 +51,17 @@ void speaker_state::tick() {
   mine.hears.clear();
   for (const auto& [name, p] : peers)
     mine.hears.push_back(name);
-  mine.control = options.seated ? seen.control && seen.trouble.empty() : peers.contains(options.appointed_leader);
-  mine.control = mine.control && !seen.leaving;
+  const auto reads = options.seated ? seen.control && seen.trouble.empty() && at - seen.log_answered <= options.lost_after
+                                    : peers.contains(options.appointed_leader);
+  mine.control = reads && !seen.leaving;
   mine.directory = at - seen.directory_answered <= options.lost_after;
   mine.term = seen.control ? seen.control->term() : 0;
   if (options.services)
     mine.services = options.services();
+  // It would not hear that it shall stop, or could not: nobody waits for its last checkpoints.
+  if (!reads || !mine.directory)
+    for (auto& s : mine.services)
+      s.active = false;
   reports[options.self] = {mine, at};
   std::map<std::string, node_report> fresh;
   for (auto it = reports.begin(); it != reports.end();) {

@@ -32,6 +32,11 @@ cluster::placing_facts service_placer::facts_of(const cluster::cluster_state& re
   return f;
 }
 
+void service_placer::hears(const reports& heard) {
+  for (const auto& [name, r] : heard)
+    known_.insert(name);
+}
+
 void service_placer::turn(cluster::control_seat& seat, const reports& heard, const std::vector<cluster::service_need>& needs,
                           duration now) {
   if (!since_)
@@ -39,9 +44,9 @@ void service_placer::turn(cluster::control_seat& seat, const reports& heard, con
   if (writing_)
     return;
   const auto& read = seat.state();
-  auto all_here =
-      std::all_of(read.members().begin(), read.members().end(), [&](const auto& m) { return heard.contains(m.first); });
-  if (!all_here && now - *since_ < patience)
+  auto may_come =
+      std::any_of(read.members().begin(), read.members().end(), [&](const auto& m) { return !known_.contains(m.first); });
+  if (may_come && now - *since_ < patience)
     return;
   write(seat, cluster::place_services(read, facts_of(read, seat.office().node(), heard, needs, now)));
 }

@@ -16,6 +16,8 @@ class service_placer {
   /// To be called each interval, on a seat that leads; else it forgets what it knew as a leader. `needs`: of the file in force.
   void turn(cluster::control_seat& seat, const reports& heard, const std::vector<cluster::service_need>& needs, duration now);
   void stand_down() { since_.reset(); }
+  /// What is heard of others, leader or not.
+  void hears(const reports& heard);
 
  private:
   [[nodiscard]] cluster::placing_facts facts_of(const cluster::cluster_state& read, const std::string& leader,
@@ -23,11 +25,13 @@ class service_placer {
                                                 duration now);
   void write(cluster::control_seat& seat, std::vector<cluster::assignment_record> all);
 
-  /// A leader that has just come hears from the others a moment later.
+  /// A leader that has just come hears from the others a moment later. A node that this process has heard and hears no more is
+  /// gone: nobody waits for it.
   static constexpr duration patience = std::chrono::seconds(3);
   /// A service that failed for good on a node is not given to it for this long, and then tried again.
   static constexpr duration ban = std::chrono::seconds(60);
   std::optional<duration> since_; ///< In office.
+  std::set<std::string> known_;   ///< Heard at some time.
   bool writing_ = false;
   std::map<std::string, std::map<std::string, duration>> failed_; ///< By service, then node: until when.
 };

@@ -30,6 +30,7 @@ void control_seat::turn(duration now, const surroundings& s) {
     return;
   auto frozen = last_turn_ && now - *last_turn_ > options_.times.keep_alive + options_.times.jump;
   last_turn_ = now;
+  log_answered_ = s.log_answered;
   // Before the poll: its answer is of the time before the sleep.
   if (office_.now() != control_office::standing::out)
     watch(now, frozen, s);

@@ -47,6 +47,8 @@ class control_seat {
   /// Of the newest look; empty: the topic could be read.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
   [[nodiscard]] bool has_read() const { return has_read_; }
+  /// By the newest turn: a look that hangs has no trouble yet.
+  [[nodiscard]] duration log_answered() const { return log_answered_; }
 
  private:
   void look(duration now);
@@ -65,7 +67,7 @@ class control_seat {
   std::string trouble_;
   std::string why_left_;
   std::optional<duration> last_turn_;
-  duration next_look_{0}, next_beat_{0}, rests_until_{0}, leader_heard_{0};
+  duration next_look_{0}, next_beat_{0}, rests_until_{0}, leader_heard_{0}, log_answered_{0};
   std::uint64_t beat_ = 0;
   struct sign {
     std::uint64_t offset = 0;

@@ -126,6 +126,8 @@ result<node_start> start_of(const program& p, const config& c, const program_sea
   auto copies = c.node.directory + "/checkpoints";
   if (::mkdir(copies.c_str(), 0700) != 0 && errno != EEXIST)
     return error{errc::unavailable, "'" + copies + "' cannot be made: " + std::strerror(errno)};
+  // An empty folder in the place of the shared one is not it.
+  s.host.directory = copies;
   s.host.start_service = [&p, &seams, store = c.node.store, copies](const cluster::services_record& file, const std::string& name,
                                                                     decltype(runtime_options::ask_elsewhere) ask_elsewhere) {
     return start_one(p, seams, file.text, name, store + "/services/" + name, copies, std::move(ask_elsewhere));

@@ -1,3 +1,6 @@
+#include <atomic>
+#include <filesystem>
+#include <weir/cluster/log/log_control_log.hpp>
 #include <weir/cluster/log/log_seat.hpp>
 #include "actors/nodes/node_host.hpp"
 #include "tests/nodes/idle_runtime.hpp"
@@ -25,6 +28,24 @@ struct pair_of_nodes {
   std::mutex mutex;
   std::map<std::string, std::shared_ptr<idle_runtime::control>> started; ///< By service.
   std::uint16_t port_a = free_port(), port_b = free_port();
+
+  bool b_reads = false;               ///< A control topic of its own, which it does not lead.
+  std::atomic<bool> b_answered{true}; ///< Its broker answers.
+  result<std::unique_ptr<cluster::running_seat>> reading_seat(cluster::running_seat::options o) {
+    struct follower final : cluster::lead_source {
+      standing poll() override { return standing::out; }
+      void give_up() override {}
+      void rejoin() override {}
+    };
+    return cluster::running_seat::open(std::move(o), [this](auto post) -> result<cluster::running_seat::made> {
+      WEIR_ASSIGN(auto log, cluster::log_control_log::open(directory.path + "/control-b", "test", std::move(post)));
+      cluster::running_seat::made made;
+      made.source = std::make_unique<follower>();
+      made.log = std::move(log);
+      made.answered = [this] { return b_answered ? system_clock().monotonic() : duration{0}; };
+      return made;
+    });
+  }
 
   void run_services(node_host_options& o) {
     o.list_services = [](const std::string& text) -> result<std::vector<cluster::service_need>> {
@@ -60,6 +81,8 @@ struct pair_of_nodes {
     o.directory = directory.path;
     o.appointed_leader = "a";
     o.capacity = name == "a" ? 1 : 3;
+    if (name == "b" && b_reads)
+      o.open_seat = [this](cluster::running_seat::options seat) { return reading_seat(std::move(seat)); };
     if (name == "a")
       o.open_seat = [this](cluster::running_seat::options seat) {
         return cluster::open_log_seat({directory.path + "/control", "test", std::move(seat)});
@@ -128,4 +151,34 @@ TEST_CASE("a services file that is applied runs, what is removed from it stops, 
   world.started.clear();
   a = world.start("a");
   CHECK(shows(*a, R"("one":{"node":"a","phase":"running")"));
+}
+
+TEST_CASE("a node that cannot write to the shared directory is not able, though it can look into it") {
+  pair_of_nodes world;
+  auto a = world.start("a");
+  auto b = world.start("b");
+  REQUIRE(shows(*a, R"("able":["a","b"])"));
+  // What stands in the way of its file.
+  const std::filesystem::path sign = world.directory.path + "/.b.here";
+  REQUIRE(eventually([&] { return std::filesystem::exists(sign); }));
+  std::error_code ignored;
+  REQUIRE(eventually([&] {
+    std::filesystem::remove(sign, ignored);
+    return std::filesystem::create_directory(sign, ignored);
+  }));
+  CHECK(shows(*a, R"("able":["a"])"));
+  REQUIRE(std::filesystem::remove(sign));
+  CHECK(shows(*a, R"("able":["a","b"])"));
+}
+
+TEST_CASE("a node whose control topic does not answer is not able, though no look at it has failed") {
+  pair_of_nodes world;
+  world.b_reads = true;
+  auto a = world.start("a");
+  auto b = world.start("b");
+  REQUIRE(shows(*a, R"("able":["a","b"])"));
+  world.b_answered = false;
+  CHECK(shows(*a, R"("able":["a"])"));
+  world.b_answered = true;
+  CHECK(shows(*a, R"("able":["a","b"])"));
 }
