@@ -26,6 +26,7 @@ constexpr int timeout_ms = 30'000;
 client make_client(rd_kafka_type_t type, const std::map<std::string, std::string>& properties) {
   char why[512];
   auto* conf = rd_kafka_conf_new();
+  rd_kafka_conf_set(conf, "log_level", "2", why, sizeof why); // A broker that is killed by a test is nothing to tell.
   for (const auto& [name, value] : properties)
     if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), why, sizeof why) != RD_KAFKA_CONF_OK) {
       rd_kafka_conf_destroy(conf);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -57,6 +58,9 @@ process::process(const setup& s) {
   if (pid_ == 0) {
     // No process of a test outlives it, however it ends.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (const int n : s.namespaces)
+      if (::setns(n, 0) != 0)
+        ::_exit(127);
     if (::getppid() != parent || (!s.directory.empty() && ::chdir(s.directory.c_str()) != 0))
       ::_exit(127);
     redirect(s.input, O_RDONLY, 0);

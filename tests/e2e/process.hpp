@@ -27,6 +27,7 @@ class process {
     std::filesystem::path input;                    ///< Standard input; empty: nothing to read.
     std::filesystem::path output;                   ///< Standard output, appended to; empty: thrown away.
     std::filesystem::path errors;                   ///< Standard error, appended to; empty: thrown away.
+    std::vector<int> namespaces = {};               ///< To run in, as open files (setns).
   };
 
   /// Throws std::system_error if it cannot be started.

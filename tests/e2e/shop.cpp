@@ -34,7 +34,7 @@ input_line shop_order_maker::next() {
   ++made_;
   return {article, "{\"order_id\":" + std::to_string(made_) + ",\"customer\":\"" + name_of("customer", pick(0, customers_ - 1)) +
                        "\",\"article\":\"" + article + "\",\"quantity\":" + std::to_string(quantity) + ",\"amount_cents\":" +
-                       std::to_string(cents) + ",\"at\":\"" + format_time(1'767'225'600'000 + made_ * 100) + "\"}"};
+                       std::to_string(cents) + ",\"at\":\"" + format_time(1'767'225'600'000 + made_ * step_ms_) + "\"}"};
 }
 
 std::vector<input_line> make_deliveries(unsigned customers) {

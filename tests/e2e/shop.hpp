@@ -9,10 +9,11 @@
 namespace weir::e2e {
 
 /// Makes orders for inventory and payments: impossible ones among them, some for articles that are scarce, some of customers
-/// with little money.
+/// with little money. Each is placed `step_ms` of event time behind the one before it.
 class shop_order_maker final : public input_maker {
  public:
-  shop_order_maker(std::uint64_t seed, unsigned customers) : random_(seed), customers_(customers) {}
+  shop_order_maker(std::uint64_t seed, unsigned customers, std::int64_t step_ms = 100)
+      : random_(seed), customers_(customers), step_ms_(step_ms) {}
   using input_maker::next;
   [[nodiscard]] input_line next() override;
   [[nodiscard]] std::int64_t made() const override { return made_; }
@@ -20,6 +21,7 @@ class shop_order_maker final : public input_maker {
  private:
   std::mt19937_64 random_;
   unsigned customers_;
+  std::int64_t step_ms_;
   std::int64_t made_ = 0;
 };
 

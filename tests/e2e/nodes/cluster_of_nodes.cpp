@@ -37,24 +37,34 @@ std::uint16_t free_port() {
 } // namespace
 
 cluster_of_nodes::cluster_of_nodes(fs::path weir, fs::path folder, const std::string& brokers, const std::string& name,
-                                   std::vector<std::string> nodes, std::map<std::string, std::string> environment)
+                                   std::vector<std::string> nodes, std::map<std::string, std::string> environment,
+                                   const std::map<std::string, place>& places)
     : weir_(std::move(weir)),
       folder_(std::move(folder)),
       shared_(folder_ / "shared"),
       environment_(std::move(environment)),
-      names_(std::move(nodes)) {
+      names_(std::move(nodes)),
+      places_(places) {
   fs::create_directories(shared_);
   json::object members;
   for (const auto& node : names_)
-    members[node] = "127.0.0.1:" + std::to_string(free_port());
+    members[node] = places_[node].address + ":" + std::to_string(places.empty() ? free_port() : 7400);
+  if (!places.empty())
+    make_certificates();
   for (const auto& node : names_) {
     json::object own{{"name", node},
                      {"cluster", "test"},
                      {"members", members},
-                     {"token", (folder_ / "token").string()},
                      {"directory", shared_.string()},
                      {"store", (folder_ / node).string()},
                      {"control", "main"}};
+    if (places.empty()) {
+      own["token"] = (folder_ / "token").string();
+    } else {
+      own["tls.ca"] = (certificates() / "ca.crt").string();
+      own["tls.cert"] = (certificates() / (node + ".crt")).string();
+      own["tls.key"] = (certificates() / (node + ".key")).string();
+    }
     json::object all{{"version", 1},
                      {"namespace", name},
                      {"connections", {{"main", {{"type", "kafka"}, {"brokers", brokers}}}}},
@@ -63,12 +73,23 @@ cluster_of_nodes::cluster_of_nodes(fs::path weir, fs::path folder, const std::st
   }
 }
 
-void cluster_of_nodes::start(const std::string& node) {
+void cluster_of_nodes::make_certificates() const {
+  process::setup s;
+  s.command = {weir_.string(), "node", "certs", certificates().string(), "--cluster", "test"};
+  s.command.insert(s.command.end(), names_.begin(), names_.end());
+  s.errors = folder_ / "orders.err";
+  run_to_end(s, 30s);
+}
+
+void cluster_of_nodes::start(const std::string& node, const std::map<std::string, std::string>& more) {
   process::setup s;
   s.command = {weir_.string(), "node", "--config", file(node).string()};
   s.environment = environment_;
+  for (const auto& [name, value] : more)
+    s.environment[name] = value;
   s.directory = folder_;
-  s.errors = folder_ / (node + ".err");
+  s.errors = log(node);
+  s.namespaces = places_.at(node).namespaces;
   nodes_[node] = std::make_unique<process>(s);
 }
 
@@ -76,6 +97,7 @@ void cluster_of_nodes::kill(const std::string& node) {
   nodes_.at(node)->signal(SIGKILL);
   const auto end = nodes_.at(node)->wait(patience);
   nodes_.erase(node);
+  frozen_.erase(node);
   if (!end || end->signal != SIGKILL)
     throw std::runtime_error("node " + node + " had ended before it was killed\n" + said());
 }
@@ -88,7 +110,37 @@ void cluster_of_nodes::stop(const std::string& node) {
     throw std::runtime_error("node " + node + (end ? " ended with " + end->text() : " does not end") + "\n" + said());
 }
 
-bool cluster_of_nodes::ask_node(const std::string& node, const std::vector<std::string>& words, const fs::path& output) const {
+void cluster_of_nodes::freeze(const std::string& node) {
+  nodes_.at(node)->signal(SIGSTOP);
+  frozen_.insert(node);
+}
+
+void cluster_of_nodes::thaw(const std::string& node) {
+  nodes_.at(node)->signal(SIGCONT);
+  frozen_.erase(node);
+}
+
+bool cluster_of_nodes::is_stopped(const std::string& node) const {
+  std::ifstream in("/proc/" + std::to_string(nodes_.at(node)->pid()) + "/stat");
+  const std::string stat(std::istreambuf_iterator<char>(in), {});
+  const auto name_end = stat.rfind(')');
+  return name_end != std::string::npos && stat.size() > name_end + 2 && stat[name_end + 2] == 'T';
+}
+
+std::optional<process_end> cluster_of_nodes::ended(const std::string& node) {
+  const auto found = nodes_.find(node);
+  if (found == nodes_.end())
+    return std::nullopt;
+  auto end = found->second->wait(0ms);
+  if (end) {
+    nodes_.erase(found);
+    frozen_.erase(node);
+  }
+  return end;
+}
+
+bool cluster_of_nodes::ask(const std::string& node, const std::vector<std::string>& words, const fs::path& output,
+                           std::chrono::milliseconds limit) const {
   process::setup s;
   s.command = {weir_.string(), "cluster", words.front(), "--config", file(node).string()};
   s.command.insert(s.command.end(), words.begin() + 1, words.end());
@@ -97,31 +149,38 @@ bool cluster_of_nodes::ask_node(const std::string& node, const std::vector<std::
   s.output = output;
   s.errors = folder_ / "orders.err";
   process asked(s);
-  const auto end = asked.wait(30s);
+  const auto end = asked.wait(limit);
   return end && end->exit_code == 0;
 }
 
 bool cluster_of_nodes::try_order(const std::vector<std::string>& words, const fs::path& output) const {
-  return std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& n) { return ask_node(n.first, words, output); });
+  return std::any_of(nodes_.begin(), nodes_.end(),
+                     [&](const auto& n) { return frozen_.count(n.first) == 0 && ask(n.first, words, output, 30s); });
 }
 
 void cluster_of_nodes::order(std::vector<std::string> words) const {
   wait_until(("weir cluster " + words.front()).c_str(), [&] { return try_order(words, {}); });
 }
 
-json::value cluster_of_nodes::status_of(const std::string& node) const {
-  const auto output = folder_ / "status.json";
-  fs::remove(output);
-  if (!ask_node(node, {"status", "--json"}, output))
-    return nullptr;
-  std::ifstream in(output);
+namespace {
+
+json::value json_in(const fs::path& file) {
+  std::ifstream in(file);
   return json::parse(std::string(std::istreambuf_iterator<char>(in), {}));
 }
 
+} // namespace
+
 json::value cluster_of_nodes::status() const {
-  json::value out;
-  std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& n) { return !(out = status_of(n.first)).is_null(); });
-  return out;
+  const auto output = folder_ / "status.json";
+  fs::remove(output);
+  return try_order({"status", "--json"}, output) ? json_in(output) : json::value(nullptr);
+}
+
+json::value cluster_of_nodes::status_of(const std::string& node) const {
+  const auto output = folder_ / "status.json";
+  fs::remove(output);
+  return ask(node, {"status", "--json"}, output, 2s) ? json_in(output) : json::value(nullptr);
 }
 
 void cluster_of_nodes::wait_until(const char* what, const std::function<bool()>& condition) const {
@@ -165,7 +224,7 @@ std::map<std::string, std::string> cluster_of_nodes::running() const {
 std::string cluster_of_nodes::said() const {
   std::string out;
   for (const auto& node : names_)
-    out += "--- " + node + "\n" + tail(folder_ / (node + ".err"), 25) + "\n";
+    out += "--- " + node + "\n" + tail(log(node), 25) + "\n";
   return out + "--- orders\n" + tail(folder_ / "orders.err", 5);
 }
 
