@@ -57,6 +57,10 @@ speaker_options speaks_for(const std::string& name, const std::shared_ptr<node_b
   speaker_options s;
   s.self = s.report.node = name;
   s.board = board;
+  // As if control topic and directory answered: else nobody would ask it.
+  s.seated = false;
+  s.appointed_leader = name == "a" ? "b" : "a";
+  board->change([](auto& v) { v.directory_answered = system_clock().monotonic() + std::chrono::hours(1); });
   s.tick = [](const auto&) {};
   s.status = [] { return std::string(); };
   if (name != "b")

@@ -53,9 +53,8 @@ result<> copy_copies(const savepoint_source& s, const std::string& folder) {
     WEIR_ASSIGN(auto found, look_into_archive(at));
     if (!found)
       return error{errc::not_found, "service '" + s.service + "' has no copies of checkpoints in '" + at.path() + "'"};
-    job_store_options made;
+    auto made = s.store;
     made.directory = folder;
-    made.job = s.service;
     auto rebuilt = rebuild_from_archive(*found, made);
     if (rebuilt || rebuilt.err().code != errc::unavailable || tries == tries_of_copy)
       return rebuilt;

@@ -31,7 +31,7 @@ struct savepoint {
 struct savepoint_source {
   std::string service;
   std::string name_space;
-  job_store_options store; ///< May be in use by a running process; ignored with `copies`.
+  job_store_options store; ///< May be in use by a running process; with `copies` only its sizes count.
   std::string copies; ///< Not empty: the directory of copies of checkpoints (`checkpoint.directory`) to take it from instead.
 };
 

@@ -31,6 +31,7 @@ struct place {
     weir::job_store_options o;
     o.directory = s.store_directory + "/numbered";
     o.job = "numbered";
+    o.map_size = std::size_t{256} << 20; // The thread sanitizer leaves little room for maps.
     return o;
   }
   weir::savepoint take(const weir::job_spec& s) {

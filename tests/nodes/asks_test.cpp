@@ -10,6 +10,9 @@ namespace {
 class site {
  public:
   explicit site(const std::string& name) : node(name), name_(name) {
+    write(0, cluster::term_record{"b", 1});
+    // Control topic and directory answer: else nobody would ask it.
+    board->change([](auto& v) { v.log_answered = v.directory_answered = system_clock().monotonic() + std::chrono::hours(1); });
     node.tune = [this](node_transport_options& o) {
       o.speaker = spawn();
       o.up = [this, up = o.up](const peer_link& p) {
@@ -39,16 +42,10 @@ class site {
   }
   /// The services file gives the service to node b.
   void knows(const std::string& service) {
-    auto write = [&](std::uint64_t number, cluster::control_body body) {
-      cluster::control_record r{{{state_.term(), number}, state_.last_serial() + 1}, std::move(body)};
-      REQUIRE(state_.apply({state_.next_offset(), cluster::encode_control(r)}).ok());
-    };
-    write(0, cluster::term_record{"b", 1});
     cluster::assignment_record r;
     r.job = service;
     r.nodes = {{"b", 1}};
     write(1, r);
-    board->change([this](auto& v) { v.control = std::make_shared<const cluster::cluster_state>(state_); });
   }
   std::future<ask_outcome> ask(const std::string& service, const std::string& question, duration timeout = 20s) {
     auto promise = std::make_shared<std::promise<ask_outcome>>();
@@ -82,6 +79,11 @@ class site {
   std::string answer; ///< In place of the usual one.
 
  private:
+  void write(std::uint64_t number, cluster::control_body body) {
+    cluster::control_record r{{{state_.term(), number}, state_.last_serial() + 1}, std::move(body)};
+    REQUIRE(state_.apply({state_.next_offset(), cluster::encode_control(r)}).ok());
+    board->change([this](auto& v) { v.control = std::make_shared<const cluster::cluster_state>(state_); });
+  }
   caf::actor spawn() {
     speaker_options s;
     s.self = s.report.node = name_;
