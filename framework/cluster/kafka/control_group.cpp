@@ -7,7 +7,9 @@ namespace {
 // librdkafka calls back from inside the poll, with the client's opaque pointer, which is not ours.
 thread_local control_group* polling = nullptr;
 
-constexpr auto heartbeats_per_session = 4;
+// By its heartbeat a member hears that another one is gone, and the group waits for all of them: that long is the lead vacant
+// beyond the session.
+constexpr auto heartbeats_per_session = 12;
 constexpr auto leaving_takes = std::chrono::seconds(1);
 } // namespace
 
