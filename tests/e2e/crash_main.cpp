@@ -1,6 +1,5 @@
 #include <unistd.h>
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <functional>
@@ -9,6 +8,7 @@
 #include <stdexcept>
 
 #include "tests/e2e/crash.hpp"
+#include "tests/e2e/number.hpp"
 
 namespace e2e = weir::e2e;
 namespace fs = std::filesystem;
@@ -62,15 +62,6 @@ std::vector<std::string> split(const std::string& list) {
   return out;
 }
 
-template <class Number>
-Number number(const std::string& option, const std::string& text) {
-  Number out{};
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (failed != std::errc() || end != text.data() + text.size())
-    throw std::invalid_argument(option + " needs a number, not '" + text + "'");
-  return out;
-}
-
 arguments parse(int count, char** values) {
   arguments a;
   for (int i = 1; i < count; ++i) {
@@ -95,9 +86,9 @@ arguments parse(int count, char** values) {
     else if (option == "--modes")
       a.modes = split(value());
     else if (option == "--random")
-      a.random = number<unsigned>(option, value());
+      a.random = e2e::number<unsigned>(option, value());
     else if (option == "--records")
-      a.settings.records = number<std::size_t>(option, value());
+      a.settings.records = e2e::number<std::size_t>(option, value());
     else if (option == "--copies")
       a.settings.copies = true;
     else if (option == "--lose-store")
@@ -105,7 +96,7 @@ arguments parse(int count, char** values) {
     else if (option == "--undisturbed")
       a.undisturbed = true;
     else if (option == "--seed")
-      a.seed = number<std::uint64_t>(option, value()), a.seed_given = true;
+      a.seed = e2e::number<std::uint64_t>(option, value()), a.seed_given = true;
     else if (option == "--folder")
       a.folder = fs::absolute(value());
     else

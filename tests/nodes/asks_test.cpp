@@ -214,6 +214,29 @@ TEST_CASE("an ask ends with its time, and says where it was") {
   }
 }
 
+TEST_CASE("nobody waits for, or asks, a service of a node that control topic or directory do not answer") {
+  two_sites s;
+  s.a.knows("s");
+  s.connect();
+  s.b_runs("s");
+  const auto active = [&] {
+    auto seen = s.a.board->look();
+    return seen.reports.contains("b") && seen.reports.at("b").services.at(0).active;
+  };
+  REQUIRE(eventually(active));
+  const auto of_log = GENERATE(true, false);
+  auto answered = [&](duration at) {
+    s.b.board->change([&](auto& v) { (of_log ? v.log_answered : v.directory_answered) = at; });
+  };
+  answered(duration{0});
+  REQUIRE(eventually([&] { return !active(); }));
+  auto o = s.a.ask("s", "x", 200ms).get();
+  REQUIRE_FALSE(o.ok());
+  CHECK(o.err().code == ask_errc::unavailable);
+  answered(system_clock().monotonic() + std::chrono::hours(1));
+  CHECK(s.a.ask("s", "x").get().value() == "b: x of shop");
+}
+
 TEST_CASE("no more asks are open at a node than it takes") {
   two_sites s;
   auto limited_by_asker = GENERATE(true, false);

@@ -1,12 +1,12 @@
 #include <unistd.h>
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <stdexcept>
 
 #include "tests/e2e/nodes/node_crash.hpp"
+#include "tests/e2e/number.hpp"
 
 namespace e2e = weir::e2e;
 namespace fs = std::filesystem;
@@ -43,15 +43,6 @@ struct arguments {
   fs::path folder;
 };
 
-template <class Number>
-Number number(const std::string& option, const std::string& text, Number least) {
-  Number out{};
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (failed != std::errc() || end != text.data() + text.size() || out < least)
-    throw std::invalid_argument(option + " needs a number from " + std::to_string(least) + ", not '" + text + "'");
-  return out;
-}
-
 arguments parse(int count, char** values) {
   arguments a;
   a.settings.broker_version = "3.9.1";
@@ -67,13 +58,13 @@ arguments parse(int count, char** values) {
     else if (option == "--source")
       a.settings.source = fs::absolute(value());
     else if (option == "--events")
-      a.events = number<unsigned>(option, value(), 1);
+      a.events = e2e::number<unsigned>(option, value(), 1);
     else if (option == "--round")
-      a.round = number<unsigned>(option, value(), 1);
+      a.round = e2e::number<unsigned>(option, value(), 1);
     else if (option == "--seed")
-      a.seed = number<std::uint64_t>(option, value(), 0), a.seed_given = true;
+      a.seed = e2e::number<std::uint64_t>(option, value(), 0), a.seed_given = true;
     else if (option == "--port")
-      a.port = number<unsigned>(option, value(), 1);
+      a.port = e2e::number<unsigned>(option, value(), 1);
     else if (option == "--version")
       a.settings.broker_version = value();
     else if (option == "--loopback")

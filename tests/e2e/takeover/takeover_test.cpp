@@ -1,116 +1,10 @@
-#include <unistd.h>
-#include <csignal>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
-
-#include "tests/catch.hpp"
-#include "tests/e2e/orders.hpp"
-#include "tests/e2e/process.hpp"
-#include "tests/e2e/world.hpp"
+#include "tests/e2e/takeover/stored_job.hpp"
 
 // Who may run a job, and from which store: real processes, real stores, the log and Kafka.
 
+using namespace takeover_test;
+
 namespace {
-
-using namespace weir::e2e;
-using namespace std::chrono_literals;
-namespace fs = std::filesystem;
-
-constexpr auto limit = 60s;
-const fs::path program = WEIR_BINARY_DIR "/weir";
-
-class scene {
- public:
-  explicit scene(const std::string& kind) {
-    auto pattern = (fs::temp_directory_path() / "weir-takeover.XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr)
-      throw std::runtime_error("no folder under " + fs::temp_directory_path().string());
-    folder = pattern;
-    if (kind == "log") {
-      where = make_log_world(program, WEIR_SOURCE_DIR, folder);
-    } else {
-      const auto* brokers = std::getenv("WEIR_TEST_KAFKA");
-      if (brokers == nullptr)
-        throw std::runtime_error("WEIR_TEST_KAFKA does not say where the broker is");
-      where = make_kafka_world(brokers, WEIR_SOURCE_DIR, folder, "takeover-" + folder.filename().string().substr(14));
-    }
-  }
-  ~scene() {
-    where->clean_up();
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
-  }
-  scene(const scene&) = delete;
-  scene& operator=(const scene&) = delete;
-
-  /// The job, with its messages in `name`.
-  std::unique_ptr<process> start(const std::string& name, std::vector<std::string> options = {}) const {
-    process::setup s;
-    s.command = {program.string(), "run", where->config().string()};
-    s.command.insert(s.command.end(), options.begin(), options.end());
-    s.environment = where->environment();
-    s.environment["CHECKPOINT_INTERVAL"] = "100ms";
-    s.errors = folder / (name + ".err");
-    return std::make_unique<process>(s);
-  }
-  int run(const std::string& name, std::vector<std::string> options = {}) const {
-    const auto end = start(name, std::move(options))->wait(limit);
-    REQUIRE(end);
-    INFO(said(name));
-    REQUIRE(end->signal == 0);
-    return end->exit_code;
-  }
-  /// Reads what is there, publishes it, and stops by SIGINT.
-  void run_and_stop(const std::string& name) const {
-    const auto job = start(name);
-    wait_for_totals(*job);
-    job->signal(SIGINT);
-    const auto end = job->wait(limit);
-    REQUIRE(end);
-    INFO(said(name));
-    REQUIRE(end->exit_code == 0);
-  }
-  /// Until more totals are out than `known`, and then until no more come for half a second.
-  void wait_for_totals(process& job) const {
-    const auto known = totals_before_;
-    const auto until = std::chrono::steady_clock::now() + limit;
-    auto last = totals();
-    for (;;) {
-      REQUIRE(std::chrono::steady_clock::now() < until);
-      REQUIRE_FALSE(job.wait(500ms));
-      const auto now = totals();
-      if (now > known && now == last)
-        break;
-      last = now;
-    }
-    totals_before_ = last;
-  }
-  void produce(std::size_t count) { where->produce(maker_.next(count)); }
-
-  std::string said(const std::string& name) const {
-    std::ifstream in(folder / (name + ".err"));
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  void copy_store(const std::string& to) const {
-    fs::create_directories(folder / to);
-    fs::copy(where->store(), folder / to / "order-totals", fs::copy_options::recursive);
-  }
-
-  fs::path folder;
-  std::unique_ptr<world> where;
-
- private:
-  std::size_t totals() const {
-    try {
-      return where->read().totals.size();
-    } catch (const std::runtime_error&) {
-      return 0; // The topics are made by the job, a moment after it started.
-    }
-  }
-  order_maker maker_{7, 20, 100};
-  mutable std::size_t totals_before_ = 0;
-};
 
 // What the kernel says of a process: R, S, T...
 char state_of(pid_t pid) {
@@ -126,17 +20,8 @@ void freeze(process& p) {
     REQUIRE(std::chrono::steady_clock::now() < until);
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-std::string complaints_of(const verdict& v) {
-  std::string out;
-  for (const auto& c : v.complaints)
-    out += c + "\n";
-  return out;
-}
-
 void second_process_is_refused(const std::string& kind) {
-  scene s(kind);
+  stored_job s(kind);
   s.produce(3'000);
   const auto owner = s.start("owner");
   s.wait_for_totals(*owner);
@@ -159,7 +44,7 @@ void second_process_is_refused(const std::string& kind) {
 }
 
 void woken_process_is_fenced(const std::string& kind) {
-  scene s(kind);
+  stored_job s(kind);
   s.produce(3'000);
   const auto frozen = s.start("frozen");
   s.wait_for_totals(*frozen);
@@ -193,7 +78,7 @@ void woken_process_is_fenced(const std::string& kind) {
 }
 
 void other_stores_are_refused(const std::string& kind) {
-  scene s(kind);
+  stored_job s(kind);
   s.produce(3'000);
   s.run_and_stop("first");
   s.copy_store("older");
@@ -216,7 +101,7 @@ void other_stores_are_refused(const std::string& kind) {
   refused("wiped");
   put(s.folder / "older/order-totals");
   refused("older");
-  scene other(kind);
+  stored_job other(kind);
   other.produce(3'000);
   other.run_and_stop("first");
   put(other.where->store());
