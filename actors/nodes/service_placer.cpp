@@ -48,7 +48,13 @@ void service_placer::turn(cluster::control_seat& seat, const reports& heard, con
       std::any_of(read.members().begin(), read.members().end(), [&](const auto& m) { return !known_.contains(m.first); });
   if (may_come && now - *since_ < patience)
     return;
-  write(seat, cluster::place_services(read, facts_of(read, seat.office().node(), heard, needs, now)));
+  auto facts = facts_of(read, seat.office().node(), heard, needs, now);
+  if (auto able = cluster::nodes_able(read, facts); able != able_) {
+    able_ = std::move(able);
+    able_since_ = now;
+  }
+  facts.settled = now - able_since_ >= calm;
+  write(seat, cluster::place_services(read, facts));
 }
 
 void service_placer::write(cluster::control_seat& seat, std::vector<cluster::assignment_record> all) {

@@ -15,7 +15,10 @@ class service_placer {
   using reports = std::map<std::string, node_report>;
   /// To be called each interval, on a seat that leads; else it forgets what it knew as a leader. `needs`: of the file in force.
   void turn(cluster::control_seat& seat, const reports& heard, const std::vector<cluster::service_need>& needs, duration now);
-  void stand_down() { since_.reset(); }
+  void stand_down() {
+    since_.reset();
+    able_.clear();
+  }
   /// What is heard of others, leader or not.
   void hears(const reports& heard);
 
@@ -31,7 +34,12 @@ class service_placer {
   /// A service that failed for good on a node is not given to it for this long, and then tried again.
   static constexpr duration ban = std::chrono::seconds(60);
   std::optional<duration> since_; ///< In office.
-  std::set<std::string> known_;   ///< Heard at some time.
+  /// Nodes that can work since so long have settled. A node that loses sight of control topic or directory now and then, behind a
+  /// slow network say, would be given services and lose them for ever, and the writing of that holds up what all read.
+  static constexpr duration calm = std::chrono::seconds(5);
+  std::set<std::string> able_;
+  duration able_since_{0};
+  std::set<std::string> known_; ///< Heard at some time.
   bool writing_ = false;
   std::map<std::string, std::map<std::string, duration>> failed_; ///< By service, then node: until when.
 };

@@ -26,7 +26,33 @@ std::string roomiest(const std::map<std::string, std::uint32_t>& capacity, const
   return best;
 }
 
+/// Everything stays where it is while that can work; the rest goes where most room is.
+std::vector<std::string> keep(const std::vector<std::string>& before, const std::map<std::string, std::uint32_t>& capacity) {
+  auto out = before;
+  for (auto& owner : out)
+    if (!capacity.contains(owner))
+      owner.clear();
+  for (auto& owner : out)
+    if (owner.empty())
+      owner = roomiest(capacity, out, {});
+  return out;
+}
+
+std::set<std::string> owners_of(const cluster_state& read, const placing_facts& f) {
+  std::set<std::string> out;
+  for (const auto& s : f.services)
+    out.insert(service_owner(read, s.name));
+  return out;
+}
+
 } // namespace
+
+std::set<std::string> nodes_able(const cluster_state& read, const placing_facts& f) {
+  std::set<std::string> out;
+  for (const auto& [node, capacity] : able(f, owners_of(read, f)))
+    out.insert(node);
+  return out;
+}
 
 std::string service_owner(const cluster_state& read, const std::string& service) {
   const auto* job = read.job(service);
@@ -34,21 +60,18 @@ std::string service_owner(const cluster_state& read, const std::string& service)
 }
 
 std::vector<assignment_record> place_services(const cluster_state& read, const placing_facts& f) {
-  std::set<std::string> present;
   std::vector<std::string> before;
   std::vector<const service_need*> free;
   for (const auto& s : f.services) {
-    auto owner = service_owner(read, s.name);
-    present.insert(owner);
     if (s.with_leader)
       continue;
     free.push_back(&s);
-    before.push_back(owner);
+    before.push_back(service_owner(read, s.name));
   }
-  auto capacity = able(f, present);
+  auto capacity = able(f, owners_of(read, f));
   std::map<std::string, std::string> owners;
   if (!capacity.empty()) {
-    auto placed = assign(before, capacity);
+    auto placed = f.settled ? assign(before, capacity) : keep(before, capacity);
     for (std::size_t i = 0; i < free.size(); ++i) {
       auto bad = f.failed_on.find(free[i]->name);
       if (bad != f.failed_on.end() && bad->second.contains(placed[i]))

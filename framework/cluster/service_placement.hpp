@@ -23,11 +23,17 @@ struct placing_facts {
   /// By service, the nodes on which it failed for good a while ago: it goes there only when there is no other.
   std::map<std::string, std::set<std::string>> failed_on;
   std::set<std::string> again; ///< Services to be tried again where they are.
+  /// The nodes that can work have been the same for a while: services may move between them. Else only those move that no node
+  /// which can work has: a node that comes and goes takes nothing from the others.
+  bool settled = true;
 };
 
-/// The assignments to be written for every service to be where it should be: spread by capacity over the nodes that can work
-/// together, staying where it is while that is one of them, whatever process of it. A service that is not in the file any more is
-/// assigned to nobody. None that nobody could run now is taken away from its owner.
+/// The nodes that can work together with the leader now, among them those that are given work. Pure.
+[[nodiscard]] std::set<std::string> nodes_able(const cluster_state& read, const placing_facts& f);
+
+/// The assignments to be written for every service to be where it should be: on one of the nodes that can work together, staying
+/// where it is while that is one of them, whatever process of it; once these have settled spread by capacity. A service that is
+/// not in the file any more is assigned to nobody. None that nobody could run now is taken away from its owner.
 [[nodiscard]] std::vector<assignment_record> place_services(const cluster_state& read, const placing_facts& f);
 
 /// The node that has the service by the newest record; empty: none.

@@ -87,6 +87,29 @@ TEST_CASE("what a lost or draining node had goes to the others, and nothing else
       CHECK(then.at(service) == node);
 }
 
+TEST_CASE("services move between nodes that can work only when these have settled") {
+  office o;
+  const std::vector<std::string> services{"s1", "s2", "s3", "s4"};
+  auto two = o.facts({"a", "b"}, services);
+  two.settled = false;
+  auto placed = o.place(two);
+  CHECK(on(placed, "a") == 2);
+  CHECK(on(placed, "b") == 2);
+  auto three = o.facts({"a", "b", "c"}, services);
+  CHECK(nodes_able(o.state, three) == std::set<std::string>{"a", "b", "c"});
+  three.settled = false;
+  CHECK(o.place(three) == placed);
+  // What has no node goes where most room is.
+  auto lost = o.facts({"a", "c"}, services);
+  lost.settled = false;
+  CHECK(nodes_able(o.state, lost) == std::set<std::string>{"a", "c"});
+  auto then = o.place(lost);
+  CHECK(on(then, "a") == 2);
+  CHECK(on(then, "c") == 2);
+  auto back = o.facts({"a", "b", "c"}, services);
+  CHECK(on(o.place(back), "b") == 1);
+}
+
 TEST_CASE("a node that comes back as another process is given its services anew") {
   office o;
   auto f = o.facts({"a", "b"}, {"s1", "s2"});

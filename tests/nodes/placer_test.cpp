@@ -83,3 +83,27 @@ TEST_CASE("a new leader does not wait for a node that it has heard and lost") {
   l.placer.hears(leader_a::from({"a", "b", "c"}));
   CHECK(l.places({"a", "b"}));
 }
+
+TEST_CASE("a node that has just come is given nothing that others have until it has stayed for a while") {
+  leader_a l;
+  const std::vector<cluster::service_need> two{{"one", false}, {"two", false}};
+  auto turn = [&](const std::vector<std::string>& nodes) {
+    l.placer.hears(leader_a::from(nodes));
+    l.placer.turn(l.seat, leader_a::from(nodes), two, l.now);
+    l.log.answer();
+    l.log.answer();
+    return cluster::service_owner(l.seat.state(), "two");
+  };
+  l.placer.hears(leader_a::from({"b", "c"}));
+  REQUIRE(turn({"a"}) == "a");
+  CHECK(turn({"a", "b"}) == "a");
+  l.now += 4900ms;
+  CHECK(turn({"a", "b"}) == "a");
+  // It was away: the time begins anew.
+  CHECK(turn({"a"}) == "a");
+  CHECK(turn({"a", "b"}) == "a");
+  l.now += 4900ms;
+  CHECK(turn({"a", "b"}) == "a");
+  l.now += 200ms;
+  CHECK(turn({"a", "b"}) == "b");
+}

@@ -9,6 +9,8 @@ namespace {
 using steady = std::chrono::steady_clock;
 constexpr std::size_t batch = 256;
 constexpr int look_ms = 100;
+/// What is hidden by an open transaction may take as long as that; whether the broker is there is asked again meanwhile.
+constexpr auto ask_again = std::chrono::milliseconds(500);
 } // namespace
 
 result<> control_tail::ensure_topic() {
@@ -57,6 +59,7 @@ result<std::vector<control_entry_at>> control_tail::read(std::uint64_t from, std
   WEIR_TRY(assign(from));
   WEIR_ASSIGN(auto range, (kafka::admin{*asker_, std::min(limit, config_.request_timeout)}.offsets(topic_, 0)));
   answered();
+  auto asked = steady::now();
   std::vector<control_entry_at> out;
   std::vector<rd_kafka_message_t*> got(batch);
   auto give_up = [this](error e) {
@@ -88,6 +91,13 @@ result<std::vector<control_entry_at>> control_tail::read(std::uint64_t from, std
     }
     if (broken)
       return give_up(*broken);
+    if (position_ < range.high && steady::now() - asked > ask_again) {
+      auto there = kafka::admin{*asker_, std::min(limit, config_.request_timeout)}.offsets(topic_, 0);
+      if (!there)
+        return give_up(there.err());
+      answered();
+      asked = steady::now();
+    }
     if (n <= 0 && position_ < range.high && steady::now() > deadline)
       return give_up(reader_->unavailable("the control topic cannot be read to offset " + std::to_string(range.high) +
                                           ", only to " + std::to_string(position_) +
