@@ -25,6 +25,8 @@ constexpr std::uint64_t fewest_bytes = std::uint64_t{16} << 20;
 constexpr std::uint64_t fewest_files = 2000, most_files = 20'000, bytes_per_file = std::uint64_t{32} << 10;
 
 constexpr const char* change_in_work = "changes.tmp";
+/// What the first generation goes on from.
+constexpr std::string_view no_generation = ".begin";
 
 error replaced(const std::string& path) {
   return {errc::fenced, "another process has taken over the copy of the checkpoints: '" + path + "' is not ours any more"};
@@ -50,20 +52,24 @@ result<std::shared_ptr<checkpoint_archive>> checkpoint_archive::take_over(const 
   std::shared_ptr<checkpoint_archive> a(new checkpoint_archive(o, store, std::move(figures), std::move(log)));
   auto incarnation = store.incarnation();
   WEIR_ASSIGN(auto random, random_number());
-  auto path = o.path() + "/" + temporary_generation(incarnation, random);
-  WEIR_TRY(storage_detail::make_directories(path));
+  // Inside of what it goes on from: who comes after us takes that away first, and with it our way to a name.
+  const auto from = found ? found->path : o.path() + "/" + std::string(no_generation);
+  if (!found)
+    WEIR_TRY(storage_detail::make_directories(from));
+  auto path = from + "/" + temporary_generation(incarnation, random);
+  if (::mkdir(path.c_str(), 0700) != 0)
+    return a->unless_replaced(from, file_error(errno, "making '" + path + "'"));
   a->path_ = path;
   WEIR_ASSIGN(a->folder_, open_directory(path));
   if (standing == archive_standing::begin) {
     a->serial_ = std::max(store.copied().serial, found ? found->serial : 0) + 1;
     WEIR_TRY(store.set_copied({a->serial_, 0}));
     WEIR_TRY(a->take_snapshot());
-  } else {
-    WEIR_TRY(a->link_chain(*found));
+  } else if (auto linked = a->link_chain(*found); !linked) {
+    return a->unless_replaced(from, linked.err());
   }
   WEIR_ASSIGN(auto described, store.describe_to(*a));
-  WEIR_TRY(hit(fail_point::copy_before_take_over));
-  WEIR_TRY(a->name_generation(incarnation));
+  WEIR_TRY(a->name_generation(incarnation, found ? found->writer : 0));
   WEIR_TRY(hit(fail_point::copy_taken_over));
   // Only now: a store that knows of a change which nobody finds would have to be made anew.
   WEIR_TRY(store.set_copied(described));
@@ -99,20 +105,45 @@ result<> checkpoint_archive::link_chain(const archived& found) {
   return success();
 }
 
-result<> checkpoint_archive::name_generation(std::uint64_t incarnation) {
+error checkpoint_archive::unless_replaced(const std::string& from, error e) const {
+  struct stat s {};
+  auto gone = ::stat(from.c_str(), &s) != 0 && (errno == ENOENT || errno == ESTALE);
+  return gone && ::stat(options_.path().c_str(), &s) == 0 ? replaced(from) : e;
+}
+
+result<> checkpoint_archive::name_generation(std::uint64_t incarnation, std::uint64_t from) {
   auto name = options_.path() + "/" + generation_name(incarnation);
   WEIR_ASSIGN(auto parent, open_directory(options_.path()));
+  // Whoever took over since we looked may have published what is not in our chain: we must not hide it behind a higher number,
+  // even when we sleep before the rename. He took the name from the folder that ours is in, so that our rename finds nothing.
   WEIR_ASSIGN(auto others, list_generations(options_.path()));
-  if (!others.empty() && others.back() >= incarnation)
-    return replaced(options_.path() + "/" + generation_name(others.back()));
+  if (const auto newest = others.empty() ? 0 : others.back(); newest != from || incarnation <= from)
+    return replaced(options_.path() + "/" + generation_name(newest));
+  WEIR_TRY(hit(fail_point::copy_before_take_over));
   if (std::rename(path_.c_str(), name.c_str()) != 0)
-    return file_error(errno, "naming '" + name + "'");
+    return unless_replaced(path_, file_error(errno, "naming '" + name + "'"));
   path_ = name;
   named_ = true;
+  WEIR_TRY(hit(fail_point::copy_named));
+  WEIR_TRY(retire_older(incarnation));
   WEIR_TRY(sync_directory(parent.value(), options_.path()));
-  // Somebody may have done the same meanwhile: the higher one is the newest.
+  // From here on nobody gets a name from what we went on from. Of two who got one before, the higher goes on; both look only now.
   WEIR_ASSIGN(others, list_generations(options_.path()));
   return !others.empty() && others.back() == incarnation ? success() : replaced(path_);
+}
+
+result<> checkpoint_archive::retire_older(std::uint64_t incarnation) const {
+  WEIR_ASSIGN(auto names, list_directory(options_.path()));
+  WEIR_ASSIGN(auto random, random_number());
+  for (const auto& name : names) {
+    if (name != no_generation && (name.size() != 16 || name >= generation_name(incarnation)))
+      continue;
+    auto old = options_.path() + "/" + name;
+    auto gone = options_.path() + fmt::format("/.old-{}-{:016x}", name, random);
+    if (std::rename(old.c_str(), gone.c_str()) != 0 && errno != ENOENT)
+      return file_error(errno, "renaming '" + old + "'");
+  }
+  return success();
 }
 
 void checkpoint_archive::remove_older(std::uint64_t incarnation) {
@@ -121,16 +152,10 @@ void checkpoint_archive::remove_older(std::uint64_t incarnation) {
     return;
   auto own = temporary_generation(incarnation, 0).substr(0, 5 + 16);
   for (const auto& name : *names) {
-    auto older = name.size() == 16 ? name < generation_name(incarnation)
-                                   : name.starts_with(".old-") || (name.starts_with(".new-") && name.substr(0, own.size()) < own);
-    if (!older)
-      continue;
-    // Under another name first: whoever writes there sees at once that it is not his any more.
-    auto gone = options_.path() + "/" + (name.size() == 16 ? ".old-" + name + own : name);
-    if (name.size() == 16 && std::rename((options_.path() + "/" + name).c_str(), gone.c_str()) != 0)
+    if (!name.starts_with(".old-") && !(name.starts_with(".new-") && name.substr(0, own.size()) < own))
       continue;
     static_cast<void>(hit(fail_point::copy_deleting));
-    remove_directory(gone);
+    remove_directory(options_.path() + "/" + name);
   }
 }
 

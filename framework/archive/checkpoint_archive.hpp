@@ -20,7 +20,8 @@ struct archive_figures {
 class checkpoint_archive final : public change_sink {
  public:
   /// Takes the copy over for the store's incarnation, as `standing` says (begin or go_on), and gives the generation its name.
-  /// From here on it is the newest. Errors: fenced (a higher incarnation has one), unavailable, store_full, and of the store.
+  /// From here on it is the newest. Errors: fenced (somebody has taken it over since `found` was
+  /// looked at), unavailable, store_full, and of the store.
   static result<std::shared_ptr<checkpoint_archive>> take_over(const archive_options& o, job_store& store,
                                                                const std::optional<archived>& found, archive_standing standing,
                                                                std::shared_ptr<archive_figures> figures, logger log);
@@ -39,7 +40,12 @@ class checkpoint_archive final : public change_sink {
  private:
   checkpoint_archive(archive_options o, job_store& store, std::shared_ptr<archive_figures> figures, logger log);
   result<> link_chain(const archived& found);
-  result<> name_generation(std::uint64_t incarnation);
+  /// What an error on the way to a generation means: `fenced`, when what it was to go on from has been taken over meanwhile.
+  [[nodiscard]] error unless_replaced(const std::string& from, error e) const;
+  /// `from`: the newest generation that was looked at, 0: there was none.
+  result<> name_generation(std::uint64_t incarnation, std::uint64_t from);
+  /// Takes their names from the lower generations. Whoever writes there sees at once that it is not his any more.
+  result<> retire_older(std::uint64_t incarnation) const;
   void remove_older(std::uint64_t incarnation);
   result<> open_change(const state& behind);
   result<> name_change();

@@ -44,19 +44,13 @@ class copied_job {
     std::optional<archive_standing> first;
     for (int i = 0;; ++i) {
       REQUIRE(i < 3);
-      auto opened = open_job_store(options());
-      REQUIRE(opened.ok());
-      store_ = std::move(*opened);
-      REQUIRE(store_->begin_incarnation().ok());
+      open();
       auto facts = look();
       auto standing = decide_standing(facts);
       first = first.value_or(standing);
       if (standing == archive_standing::begin || standing == archive_standing::go_on) {
-        auto taken = checkpoint_archive::take_over(archive_, *store_, facts.found, standing, std::make_shared<archive_figures>(),
-                                                   logger("job", "-", -1));
+        auto taken = take_over(facts, standing);
         REQUIRE(taken.ok());
-        copy_ = *taken;
-        store_->copy_changes_to(copy_);
         return *first;
       }
       store_.reset();
@@ -65,6 +59,22 @@ class copied_job {
       if (!made)
         FAIL(made.err().message);
     }
+  }
+
+  /// The store, in an incarnation of its own, without a look at the copy.
+  void open() {
+    auto opened = open_job_store(options());
+    REQUIRE(opened.ok());
+    store_ = std::move(*opened);
+    REQUIRE(store_->begin_incarnation().ok());
+  }
+
+  /// On an open store, with what was seen of the copy.
+  result<> take_over(const standing_facts& seen, archive_standing standing) {
+    WEIR_ASSIGN(copy_, checkpoint_archive::take_over(archive_, *store_, seen.found, standing, std::make_shared<archive_figures>(),
+                                                     logger("job", "-", -1)));
+    store_->copy_changes_to(copy_);
+    return success();
   }
 
   void stop() {

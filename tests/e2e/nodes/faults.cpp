@@ -27,10 +27,22 @@ const std::vector<card> rest = {
     {kind::directory_read, true}, {kind::directory_read, false},  {kind::directory_gone, true}, {kind::reorder, false},
     {kind::broker_killed, false}, {kind::broker_restarted, false}};
 
-const char* const points[] = {
-    "copy.writing",          "copy.before_rename", "copy.after_rename",           "copy.deleting",
-    "copy.before_take_over", "copy.taken_over",    "copy.snapshot.before_rename", "copy.snapshot.after_rename",
-    "copy.change_made",      "copy.rebuilt",       "copy.store_replaced"};
+const char* const points[] = {"copy.writing",
+                              "copy.before_rename",
+                              "copy.after_rename",
+                              "copy.deleting",
+                              "copy.before_take_over",
+                              "copy.named",
+                              "copy.taken_over",
+                              "copy.snapshot.before_rename",
+                              "copy.snapshot.after_rename",
+                              "copy.change_made",
+                              "copy.rebuilt",
+                              "copy.store_replaced"};
+
+bool each_change_passes(const std::string& p) {
+  return p.starts_with("copy.writing") || p.starts_with("copy.before_rename") || p.starts_with("copy.after_rename");
+}
 
 std::string name_of(kind k) {
   switch (k) {
@@ -103,6 +115,8 @@ bool fault::needs_isolation() const {
   }
 }
 
+bool fault::always_passed() const { return each_change_passes(point); }
+
 std::vector<fault> make_faults(std::uint64_t seed, unsigned count, bool isolated) {
   std::mt19937_64 random(seed);
   const auto pick = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
@@ -114,8 +128,7 @@ std::vector<fault> make_faults(std::uint64_t seed, unsigned count, bool isolated
     }
     auto p = point_deck.back();
     point_deck.pop_back();
-    // Each change passes these.
-    if (p == "copy.writing" || p == "copy.before_rename" || p == "copy.after_rename")
+    if (each_change_passes(p))
       p += ":" + std::to_string(pick(1, 20));
     return p;
   };

@@ -41,6 +41,8 @@ struct fault {
   [[nodiscard]] bool of_a_node() const;
   /// Of network or mounts that a node has alone.
   [[nodiscard]] bool needs_isolation() const;
+  /// Each change that a node copies passes the fail point; others need a snapshot or a store that is lost.
+  [[nodiscard]] bool always_passed() const;
   /// Nothing but this may happen under it: no node is lost and checkpoints go on.
   [[nodiscard]] bool bearable() const { return what == kind::loss || what == kind::delay || what == kind::reorder; }
 };
