@@ -187,25 +187,6 @@ result<> recovery_steps::fence(attempt_connections& c) {
   return hit(fail_point::recovery_fenced);
 }
 
-result<standing_facts> recovery_steps::facts_of_copy() {
-  standing_facts facts;
-  WEIR_ASSIGN(facts.found, look_into_archive({spec_.checkpoint.directory, spec_.name_space, spec_.plan.job}));
-  facts.copied = store_.copied();
-  if (facts.found) {
-    WEIR_ASSIGN(facts.same, look_at_change(*facts.found, facts.copied.serial));
-  }
-  facts.newest.lineage = store_.lineage();
-  WEIR_ASSIGN(auto checkpoints, store_.checkpoints());
-  if (!checkpoints.empty()) {
-    facts.newest.checkpoint = checkpoints.front().number;
-    facts.newest.incarnation = checkpoints.front().incarnation;
-  }
-  WEIR_ASSIGN(auto damaged, store_.newest_damaged());
-  facts.damaged = damaged.has_value();
-  facts.rebuilt = rebuilt_;
-  return facts;
-}
-
 result<std::optional<newer_copy>> recovery_steps::take_copy() {
   if (spec_.checkpoint.directory.empty())
     return std::optional<newer_copy>();
@@ -213,14 +194,15 @@ result<std::optional<newer_copy>> recovery_steps::take_copy() {
   shared_->copies->waiting_since_us = 0;
   shared_->set_phase(job_phase::recovering, "looking at the copy of the checkpoints");
   // Behind the fencing: nobody publishes what this look does not see.
-  WEIR_ASSIGN(auto facts, facts_of_copy());
+  const archive_options at{spec_.checkpoint.directory, spec_.name_space, spec_.plan.job};
+  WEIR_ASSIGN(auto facts, look_at_standing(at, store_));
+  facts.rebuilt = rebuilt_;
   auto standing = decide_standing(facts);
   if (standing == archive_standing::rebuild || standing == archive_standing::roll_forward)
     return std::optional(newer_copy{*facts.found, standing});
   if (standing == archive_standing::begin)
     shared_->set_phase(job_phase::recovering, "copying the store to checkpoint.directory");
-  WEIR_ASSIGN(copy_, checkpoint_archive::take_over({spec_.checkpoint.directory, spec_.name_space, spec_.plan.job}, store_,
-                                                   facts.found, standing, shared_->copies, log_));
+  WEIR_ASSIGN(copy_, checkpoint_archive::take_over(at, store_, facts.found, standing, shared_->copies, log_));
   store_.copy_changes_to(copy_);
   return std::optional<newer_copy>();
 }

@@ -72,7 +72,6 @@ class recovery_steps {
   result<> fence(attempt_connections& c);
   /// Looks how store and copy stand to each other. None: the copy is ours, or none is made.
   result<std::optional<newer_copy>> take_copy();
-  result<standing_facts> facts_of_copy();
   result<recovery_plan> decide(attempt_connections& c);
   result<> publish_left(attempt_connections& c, const recovery_plan& plan);
   result<> claim(attempt_connections& c, const recovery_plan& plan, std::vector<std::string> marked);

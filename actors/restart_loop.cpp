@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <weir/archive/archive_files.hpp>
 #include <weir/core/clock.hpp>
+#include "actors/store_options.hpp"
 
 namespace weir {
 namespace {
@@ -92,12 +93,17 @@ std::optional<attempt_end> make_store(const job_spec& spec, job_shared& shared, 
                       : "this store is behind the copy of the checkpoints: it is brought up to it",
                 {{"checkpoint", copy.newest.checkpoint}, {"copy", copy.path}});
     auto begun = system_clock().monotonic();
-    auto made = whole ? rebuild_from_archive(copy, store) : roll_forward(copy, store);
+    auto go_on = [&shared]() -> result<> {
+      return shared.stop_requested() ? error{errc::cancelled, "the job is to stop"} : success();
+    };
+    auto made = whole ? rebuild_from_archive(copy, store, go_on) : roll_forward(copy, store, go_on);
     if (made) {
       log.info("the store is as its copy is",
                {{"checkpoint", copy.newest.checkpoint}, {"ms", (system_clock().monotonic() - begun).count() / 1000}});
       return std::nullopt;
     }
+    if (made.err().code == errc::cancelled)
+      return stopped_attempt();
     shared.set_cause(made.err());
     if (is_terminal(made.err().code) || ++failures > spec.restart.max_attempts) {
       log.error("the store cannot be made from the copy of the checkpoints; the job is parked", {{"cause", made.err().message}});
@@ -116,14 +122,7 @@ std::optional<attempt_end> make_store(const job_spec& spec, job_shared& shared, 
 
 attempt_end live(const supervisor_options& options, const logger& log, const supervised_life& life) {
   const auto& spec = *options.spec;
-  job_store_options o;
-  o.directory = spec.store_directory + "/" + spec.plan.job;
-  o.job = spec.plan.job;
-  o.map_size = life.first_map;
-  o.max_size = spec.store_max_bytes;
-  o.retained = spec.checkpoint.retained;
-  // Deltas that are not in the base take two to three times as much memory as on disk.
-  o.apply_bytes = std::clamp(spec.memory_limit / 16, std::size_t{1} << 20, o.apply_bytes);
+  const auto o = store_options_of(spec, life.first_map);
   for (auto rebuilt = false;; rebuilt = true) {
     auto store = open_job_store(o);
     if (!store)

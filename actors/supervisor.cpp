@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <weir/core/fail_point.hpp>
 #include "actors/restart_loop.hpp"
+#include "actors/store_options.hpp"
 
 namespace weir {
 namespace {
 
 /// Address space of a store at first; it grows when the file does. Small enough for processes whose address space is limited.
-constexpr std::size_t first_map = std::size_t{16} << 30;
 
 class supervisor {
  public:
@@ -15,10 +15,10 @@ class supervisor {
       : self_(self), options_(std::move(options)), spec_(*options_.spec), log_(spec_.plan.job, "-", -1) {}
 
   void run() {
-    supervise(
-        options_, log_,
-        {first_map, "the last complete checkpoint", [this](job_store& store, bool rebuilt) { return attempt(store, rebuilt); },
-         [this](job_store& store, attempt_end end) { return settled(store, std::move(end)); }});
+    supervise(options_, log_,
+              {first_store_map, "the last complete checkpoint",
+               [this](job_store& store, bool rebuilt) { return attempt(store, rebuilt); },
+               [this](job_store& store, attempt_end end) { return settled(store, std::move(end)); }});
   }
 
  private:

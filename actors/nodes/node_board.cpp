@@ -35,6 +35,28 @@ std::set<std::string> able(const node_board::view& v, const std::string& leader)
   return chosen;
 }
 
+/// Where its store is made ready: where the service is to go, and its standbys.
+json::array elsewhere(const node_board::view& v, const std::string& leader, const std::string& service) {
+  json::array out;
+  auto report = v.reports.find(leader);
+  if (report == v.reports.end())
+    return out;
+  for (const auto& m : report->second.moves) {
+    if (m.service != service)
+      continue;
+    json::object one{{"node", m.to}, {"standby", m.standby}, {"ready", false}, {"checkpoint", 0}, {"trouble", ""}};
+    if (auto target = v.reports.find(m.to); target != v.reports.end())
+      for (const auto& w : target->second.warm)
+        if (w.name == service) {
+          one["ready"] = w.ready;
+          one["checkpoint"] = w.checkpoint;
+          one["trouble"] = json_words(w.trouble);
+        }
+    out.emplace_back(std::move(one));
+  }
+  return out;
+}
+
 } // namespace
 
 cluster::control_seat::surroundings node_board::surroundings(const std::string& self) const {
@@ -103,6 +125,7 @@ std::string board_json(const node_board::view& v, const std::string& cluster, co
         continue;
       const auto& owner = job.assignment.nodes.front();
       auto& one = placed[name] = json::object{{"node", owner.node}, {"phase", nullptr}, {"detail", ""}};
+      one.as_object()["elsewhere"] = elsewhere(v, leader, name);
       auto report = v.reports.find(owner.node);
       if (report == v.reports.end())
         continue;

@@ -32,6 +32,7 @@ class node_board {
     std::map<std::string, node_report> reports; ///< Of those heard within the time after which a peer is lost, and our own.
     std::shared_ptr<const cluster::cluster_state> control; ///< Empty: never read.
     std::string trouble;                                   ///< Why the control topic cannot be read now.
+    std::vector<planned_move> moves;                       ///< Of this node as the leader.
     bool leads = false;
     bool replaced = false;
     bool leaving = false; ///< This node is about to end: it takes no work.

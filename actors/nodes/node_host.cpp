@@ -98,6 +98,8 @@ class host final : public node_host {
       k.start = start_;
       k.board = board_;
       k.start_service = options_.start_service;
+      k.warm_up = options_.warm_up;
+      k.changed = [this] { caf::anon_send(speaker_, msg::speak_now{}); };
       k.log = log_;
       keeper_ = std::make_shared<service_keeper>(std::move(k));
     }
@@ -161,6 +163,8 @@ class host final : public node_host {
     s.tick = [this](const std::map<std::string, node_report>& reports) { each_interval(reports); };
     if (keeper_) {
       s.services = [keeper = keeper_] { return keeper->report(); };
+      s.others_changed = [keeper = keeper_] { keeper->wake(); };
+      s.warm = [keeper = keeper_] { return keeper->warm(); };
       s.ask_here = [keeper = keeper_](const ask_message& m, duration timeout, std::function<void(ask_outcome)> done) {
         return keeper->ask(m, timeout, std::move(done));
       };
@@ -192,9 +196,12 @@ class host final : public node_host {
       board_->note(seat);
       placer_.hears(reports);
       if (!seat.leads())
-        return placer_.stand_down();
-      if (needs)
+        placer_.stand_down();
+      else if (needs)
         placer_.turn(seat, reports, *needs, system_clock().monotonic());
+      board_->change([this](auto& v) { v.moves = placer_.moves(); });
+      if (!seat.leads())
+        return;
       if (registering_)
         return;
       auto bodies = cluster::decide_members(seat.state(), members);

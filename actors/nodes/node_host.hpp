@@ -7,6 +7,7 @@
 #include <weir/cluster/service_placement.hpp>
 #include <weir/core/result.hpp>
 #include <weir/net/control_words.hpp>
+#include "actors/nodes/service_warmer.hpp"
 #include "actors/runtime.hpp"
 
 // No CAF here: the program and its tests see a node through this header alone.
@@ -40,6 +41,7 @@ struct node_host_options {
   std::function<result<std::unique_ptr<runtime>>(const cluster::services_record& file, const std::string& service,
                                                  decltype(runtime_options::ask_elsewhere) ask_elsewhere)>
       start_service;
+  warm_up_function warm_up; ///< Set with start_service.
 };
 
 /// One process of a cluster: connected with the others, with a seat at the control topic. Leads when that is given to it. Any

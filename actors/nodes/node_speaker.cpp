@@ -1,4 +1,5 @@
 #include "actors/nodes/node_speaker.hpp"
+#include <set>
 #include <weir/cluster/service_placement.hpp>
 #include <weir/core/clock.hpp>
 
@@ -45,6 +46,10 @@ void speaker_state::down(const msg::peer_down& m) {
 
 void speaker_state::tick() {
   self->delayed_send(self, options.interval, msg::speaker_tick{});
+  speak();
+}
+
+void speaker_state::speak() {
   auto at = now();
   auto seen = options.board->look();
   auto& mine = options.report;
@@ -58,6 +63,9 @@ void speaker_state::tick() {
   mine.term = seen.control ? seen.control->term() : 0;
   if (options.services)
     mine.services = options.services();
+  if (options.warm)
+    mine.warm = options.warm();
+  mine.moves = seen.leads ? seen.moves : std::vector<planned_move>{};
   // It would not hear that it shall stop, or could not: nobody waits for its last checkpoints.
   if (!reads || !mine.directory)
     for (auto& s : mine.services)
@@ -82,6 +90,24 @@ void speaker_state::tick() {
   options.tick(fresh);
 }
 
+void speaker_state::hear(node_report r) {
+  auto active = [](const node_report& of) {
+    std::set<std::string> out;
+    for (const auto& s : of.services)
+      if (s.active)
+        out.insert(s.name);
+    return out;
+  };
+  auto& kept = reports[r.node];
+  auto changed = active(kept.report) != active(r);
+  kept = {std::move(r), now()};
+  if (!changed)
+    return;
+  options.board->change([&](auto& v) { v.reports[kept.report.node] = kept.report; });
+  if (options.others_changed)
+    options.others_changed();
+}
+
 void speaker_state::from_afar(const node_message& m) {
   if (m.what != node_message::kind::payload)
     return;
@@ -94,9 +120,7 @@ void speaker_state::from_afar(const node_message& m) {
     auto peer = peers.find(r->node);
     if (peer == peers.end() || !sender || sender->node() != peer->second.peer.node())
       return;
-    auto& kept = reports[r->node];
-    kept = {std::move(*r), now()};
-    return;
+    return hear(std::move(*r));
   }
   if (auto* a = std::get_if<node_ask>(&*word))
     return asks->from_afar(std::move(*a));
@@ -154,6 +178,7 @@ caf::behavior node_speaker(caf::stateful_actor<speaker_state>* self, speaker_opt
       [self](const msg::peer_up& m) { self->state.up(m.link); },
       [self](const msg::peer_down& m) { self->state.down(m); },
       [self](const msg::speaker_tick&) { self->state.tick(); },
+      [self](const msg::speak_now&) { self->state.speak(); },
       [self](const node_message& m) { self->state.from_afar(m); },
       [self](msg::ask_elsewhere& m) { self->state.ask(std::move(m)); },
       [self](const msg::look_again& m) {

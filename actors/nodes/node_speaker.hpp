@@ -22,6 +22,8 @@ struct speaker_options {
   std::function<void(const std::map<std::string, node_report>&)> tick;
   /// What runs on this node.
   std::function<std::vector<running_service>()> services;
+  std::function<std::vector<warm_service>()> warm; ///< Of those that are to come.
+  std::function<void()> others_changed;            ///< Other services run on another node than before; may be empty.
   /// Asks a service of this node; see node_asks_options. Empty: it has none.
   decltype(node_asks_options::ask_here) ask_here;
   std::size_t most_asks = 4096; ///< See node_asks_options.
@@ -42,6 +44,8 @@ struct peer_down {
   std::string why;
 };
 struct speaker_tick {};
+/// What runs here has changed: the others are told before the interval is over.
+struct speak_now {};
 /// From this process; answered with order_done.
 struct order {
   node_command what;
@@ -62,6 +66,8 @@ struct speaker_state {
   void up(const peer_link& l);
   void down(const msg::peer_down& m);
   void tick();
+  void speak();
+  void hear(node_report r);
   void from_afar(const node_message& m);
   /// Answers through `done`, at some time.
   void order(node_command c, std::function<void(node_answer)> done);
@@ -88,5 +94,6 @@ caf::behavior node_speaker(caf::stateful_actor<speaker_state>* self, speaker_opt
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::peer_up)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::peer_down)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::speaker_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::speak_now)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::order)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(weir::msg::order_done)

@@ -6,6 +6,11 @@
 
 namespace weir {
 
+service_keeper::service_keeper(service_keeper_options o) : options_(std::move(o)) {
+  if (options_.warm_up)
+    warmer_ = std::make_unique<service_warmer>(service_warmer_options{options_.warm_up, options_.log});
+}
+
 void service_keeper::start(decltype(runtime_options::ask_elsewhere) ask_elsewhere) {
   ask_elsewhere_ = std::move(ask_elsewhere);
   thread_ = std::thread([this] { run(); });
@@ -18,6 +23,8 @@ void service_keeper::stop() {
       return;
     changed_.notify_all();
   }
+  if (warmer_)
+    warmer_->request_stop();
   if (thread_.joinable())
     thread_.join();
   auto open = [this] {
@@ -35,6 +42,8 @@ void service_keeper::stop() {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     note();
   }
+  if (warmer_)
+    warmer_->stop();
 }
 
 void service_keeper::run() {
@@ -43,8 +52,15 @@ void service_keeper::run() {
     lock.unlock();
     look();
     lock.lock();
-    changed_.wait_for(lock, options_.look, [this] { return stop_; });
+    changed_.wait_for(lock, options_.look, [this] { return stop_ || wake_; });
+    wake_ = false;
   }
+}
+
+void service_keeper::wake() {
+  std::lock_guard lock(mutex_);
+  wake_ = true;
+  changed_.notify_all();
 }
 
 void service_keeper::look() {
@@ -55,6 +71,7 @@ void service_keeper::look() {
   read_hashes(*seen.control->services());
   auto ours = cluster::services_of(*seen.control, options_.self, options_.start);
   stop_what_is_not_ours(ours, seen.control->services()->version);
+  make_ready(seen, ours);
   start_what_is(seen, ours);
 }
 
@@ -93,14 +110,18 @@ void service_keeper::note() {
   for (auto& [name, jobs] : all) {
     auto status = jobs->status();
     auto ends = jobs->wait(duration{0});
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     auto& k = services_.at(name);
     if (!status.empty()) {
       const auto& s = status.front();
       k.last = {name, k.version, to_string(s.phase), s.detail, true, false, s.checkpoint, s.lag};
     }
-    if (!ends.empty())
-      note_end(name, k, ends.front());
+    if (ends.empty())
+      continue;
+    note_end(name, k, ends.front());
+    lock.unlock();
+    if (options_.changed)
+      options_.changed();
   }
 }
 
@@ -155,6 +176,22 @@ void service_keeper::stop_what_is_not_ours(const std::map<std::string, std::uint
   }
 }
 
+void service_keeper::make_ready(const node_board::view& seen, const std::map<std::string, std::uint64_t>& ours) {
+  if (!warmer_)
+    return;
+  std::set<std::string> coming;
+  if (auto leader = seen.reports.find(seen.control->leader().node); leader != seen.reports.end())
+    for (const auto& m : leader->second.moves)
+      if (m.to == options_.self && !ours.contains(m.service))
+        coming.insert(m.service);
+  {
+    // One that is still at its end here holds its store.
+    std::lock_guard lock(mutex_);
+    std::erase_if(coming, [&](const auto& name) { return services_.contains(name); });
+  }
+  warmer_->want(*seen.control->services(), std::move(coming));
+}
+
 bool service_keeper::waits_for_another(const node_board::view& seen, const std::string& service) {
   auto runs = [&](const node_report& r) {
     return std::any_of(r.services.begin(), r.services.end(), [&](const auto& s) { return s.name == service && s.active; });
@@ -178,7 +215,7 @@ void service_keeper::start_what_is(const node_board::view& seen, const std::map<
         continue;
     }
     // It is at its last checkpoint there; what it leaves is what we go on from.
-    if (waits_for_another(seen, name))
+    if (waits_for_another(seen, name) || (warmer_ && !warmer_->lets_go_of(name)))
       continue;
     const auto& file = *seen.control->services();
     options_.log.info("a service is this node's", {{"service", name}, {"services_version", file.version}});

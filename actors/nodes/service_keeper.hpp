@@ -11,6 +11,7 @@
 #include <weir/core/logger.hpp>
 #include <weir/net/control_words.hpp>
 #include "actors/nodes/node_board.hpp"
+#include "actors/nodes/service_warmer.hpp"
 #include "actors/runtime.hpp"
 
 namespace weir {
@@ -25,6 +26,8 @@ struct service_keeper_options {
   std::shared_ptr<node_board> board;
   /// Starts one service of the file in a runtime of its own. By the keeper's thread; may block. The runtime gets `ask_elsewhere`.
   start_service_function start_service;
+  warm_up_function warm_up;      ///< See service_warmer_options; empty: nothing is made ready here.
+  std::function<void()> changed; ///< What runs here has changed. By the keeper's thread or its owner; may be empty.
   logger log;
   duration look = std::chrono::milliseconds(200);
   /// A service that was fenced here begins again after this, if the control topic still says so: that may have been read before a
@@ -37,7 +40,7 @@ struct service_keeper_options {
 /// what is not any more, or what the services file says other things of now. A thread of its own.
 class service_keeper {
  public:
-  explicit service_keeper(service_keeper_options o) : options_(std::move(o)) {}
+  explicit service_keeper(service_keeper_options o);
   ~service_keeper() { stop(); }
   service_keeper(const service_keeper&) = delete;
   /// Begins; the services ask those of other runtimes by `ask_elsewhere`. By its owner, once.
@@ -47,8 +50,12 @@ class service_keeper {
 
   /// Asks a service that runs here; false: it does not. Any thread; does not block.
   bool ask(const ask_message& m, duration timeout, std::function<void(ask_outcome)> done);
+  /// What others run has changed: looks at once. Any thread; does not block.
+  void wake();
   /// What runs here, for the others. Any thread.
   [[nodiscard]] std::vector<running_service> report() const;
+  /// What is made ready here. Any thread.
+  [[nodiscard]] std::vector<warm_service> warm() const { return warmer_ ? warmer_->report() : std::vector<warm_service>{}; }
 
  private:
   struct kept {
@@ -68,18 +75,20 @@ class service_keeper {
   void stop_what_is_not_ours(const std::map<std::string, std::uint64_t>& ours, std::uint64_t version);
   void start_what_is(const node_board::view& seen, const std::map<std::string, std::uint64_t>& ours);
   [[nodiscard]] bool waits_for_another(const node_board::view& seen, const std::string& service);
+  void make_ready(const node_board::view& seen, const std::map<std::string, std::uint64_t>& ours);
   void note();
   void note_end(const std::string& name, kept& k, const job_end& end);
 
   service_keeper_options options_;
-  mutable std::mutex mutex_; ///< Guards services_ and stop_.
+  mutable std::mutex mutex_; ///< Guards services_, stop_ and wake_.
   std::condition_variable changed_;
   std::map<std::string, kept> services_;
-  bool stop_ = false;
+  bool stop_ = false, wake_ = false;
   std::map<std::string, duration> waits_since_; ///< Of the thread, as are the next.
   std::uint64_t hashed_ = 0;                    ///< Version of the file of `hashes_`.
   std::map<std::string, std::uint64_t> hashes_; ///< Of what the file says of each service.
   decltype(runtime_options::ask_elsewhere) ask_elsewhere_;
+  std::unique_ptr<service_warmer> warmer_;
   std::thread thread_;
 };
 

@@ -15,7 +15,16 @@ cluster::placing_facts service_placer::facts_of(const cluster::cluster_state& re
     auto draining = member != read.members().end() && member->second.draining;
     f.nodes.push_back({name, r.capacity, r.control && r.directory && !draining, {r.hears.begin(), r.hears.end()}});
     f.starts[name] = r.start;
+    for (const auto& w : r.warm) {
+      f.warming[w.name].insert(name);
+      if (w.ready)
+        f.warm[w.name].insert(name);
+    }
     for (const auto& s : r.services) {
+      const auto* job = read.job(s.name);
+      if (s.active && r.control && r.directory && job != nullptr && !job->assignment.nodes.empty() &&
+          job->assignment.nodes.front().node == name && job->assignment.nodes.front().start == r.start)
+        f.running.insert(s.name);
       if (!s.failed || !read.services() || s.version != read.services()->version)
         continue;
       auto [at, first] = failed_[s.name].emplace(name, now + ban);
@@ -54,7 +63,14 @@ void service_placer::turn(cluster::control_seat& seat, const reports& heard, con
     able_since_ = now;
   }
   facts.settled = now - able_since_ >= calm;
-  write(seat, cluster::place_services(read, facts));
+  auto all = cluster::place_services(read, facts);
+  moves_.clear();
+  for (const auto& [service, to] : cluster::hold_back(read, facts, all))
+    moves_.push_back({service, to, false});
+  for (const auto& [service, nodes] : cluster::standbys(read, facts))
+    for (const auto& node : nodes)
+      moves_.push_back({service, node, true});
+  write(seat, std::move(all));
 }
 
 void service_placer::write(cluster::control_seat& seat, std::vector<cluster::assignment_record> all) {

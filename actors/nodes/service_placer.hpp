@@ -18,7 +18,10 @@ class service_placer {
   void stand_down() {
     since_.reset();
     able_.clear();
+    moves_.clear();
   }
+  /// Nodes that are to make stores ready: of services that go there then, and as standbys.
+  [[nodiscard]] const std::vector<planned_move>& moves() const { return moves_; }
   /// What is heard of others, leader or not.
   void hears(const reports& heard);
 
@@ -41,6 +44,7 @@ class service_placer {
   duration able_since_{0};
   std::set<std::string> known_; ///< Heard at some time.
   bool writing_ = false;
+  std::vector<planned_move> moves_;
   std::map<std::string, std::map<std::string, duration>> failed_; ///< By service, then node: until when.
 };
 

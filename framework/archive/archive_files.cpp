@@ -178,12 +178,15 @@ result<std::string> read_text(const std::string& path) {
   return text;
 }
 
-result<> fetch_file(const std::string& from, const file_sum& expected, const std::string& to) {
+result<> fetch_file(const std::string& from, const file_sum& expected, const std::string& to, const go_on_function& go_on) {
   unique_fd out(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!out)
     return file_error(errno, "making '" + to + "'");
-  WEIR_ASSIGN(auto sum,
-              sum_pieces(from, [&](std::string_view piece) { return write_all(out.value(), piece, "writing '" + to + "'"); }));
+  WEIR_ASSIGN(auto sum, sum_pieces(from, [&](std::string_view piece) -> result<> {
+                if (go_on)
+                  WEIR_TRY(go_on());
+                return write_all(out.value(), piece, "writing '" + to + "'");
+              }));
   if (sum != expected)
     return error{errc::store_corrupt, "the copy of the store '" + from + "' is damaged: its size or checksum is wrong"};
   return success();
@@ -227,6 +230,24 @@ result<std::optional<standing_facts::change>> look_at_change(const archived& cop
     return reader.err().code == errc::not_found ? result<std::optional<standing_facts::change>>(std::nullopt) : reader.err();
   WEIR_ASSIGN(auto sum, reader->sum());
   return std::optional(standing_facts::change{reader->head().behind, sum});
+}
+
+result<standing_facts> look_at_standing(const archive_options& o, job_store& store) {
+  standing_facts facts;
+  WEIR_ASSIGN(facts.found, look_into_archive(o));
+  facts.copied = store.copied();
+  if (facts.found) {
+    WEIR_ASSIGN(facts.same, look_at_change(*facts.found, facts.copied.serial));
+  }
+  facts.newest.lineage = store.lineage();
+  WEIR_ASSIGN(auto checkpoints, store.checkpoints());
+  if (!checkpoints.empty()) {
+    facts.newest.checkpoint = checkpoints.front().number;
+    facts.newest.incarnation = checkpoints.front().incarnation;
+  }
+  WEIR_ASSIGN(auto damaged, store.newest_damaged());
+  facts.damaged = damaged.has_value();
+  return facts;
 }
 
 result<std::optional<archived>> look_into_archive(const archive_options& o) {

@@ -6,6 +6,13 @@
 #include <weir/archive/standing.hpp>
 #include <weir/core/unique_fd.hpp>
 
+namespace weir {
+
+/// Asked now and then on a long way: an error ends it there, and is what comes of it. May be empty.
+using go_on_function = std::function<result<>()>;
+
+} // namespace weir
+
 /// Names and steps on the directory of an archive; docs/formats/archive.md. Every call may block.
 namespace weir::archive_detail {
 
@@ -46,9 +53,9 @@ struct file_sum {
 result<file_sum> sum_file(const std::string& path);
 /// The content of a small file. Errors: as file_error.
 result<std::string> read_text(const std::string& path);
-/// Copies a file to a new one and checks it on the way. The copy is not synced. Errors: store_corrupt (it is another), and
-/// as file_error.
-result<> fetch_file(const std::string& from, const file_sum& expected, const std::string& to);
+/// Copies a file to a new one and checks it on the way. The copy is not synced. Errors: store_corrupt (it is another), those of
+/// `go_on`, which is asked for each piece, and as file_error.
+result<> fetch_file(const std::string& from, const file_sum& expected, const std::string& to, const go_on_function& go_on = {});
 /// Puts the store file of the directory `made` into that of `store`, made if it is missing, in place of what is there: durable,
 /// in one step. Nobody may have either open.
 result<> put_in_place(const std::string& made, const std::string& store);
@@ -76,12 +83,23 @@ result<std::optional<archived>> look_into_archive(const archive_options& o);
 /// The change of that generation with this number; none: it has none, or not any more. Errors: unavailable, store_corrupt.
 result<std::optional<standing_facts::change>> look_at_change(const archived& copy, std::uint64_t serial);
 
+/// All that decides what a store may do about its copy, but `rebuilt`. Errors: of look_into_archive, look_at_change and the
+/// store.
+result<standing_facts> look_at_standing(const archive_options& o, job_store& store);
+
 /// Makes the changes that a store has not made yet, which is on the chain of the copy (roll_forward). Nobody may have it open.
 /// Errors: as rebuild_from_archive; what was made stays, and the rest can be made again.
-result<> roll_forward(const archived& copy, const job_store_options& store);
+result<> roll_forward(const archived& copy, const job_store_options& store, const go_on_function& go_on = {});
 
 /// Makes the store of a job from its copy, in place of the one in `store.directory`, if any: whole or not at all. Nobody may have
-/// that one open. Errors: store_corrupt (naming the file), unavailable (also when the copy changed meanwhile), store_full.
-result<> rebuild_from_archive(const archived& copy, const job_store_options& store);
+/// that one open. Errors: store_corrupt (naming the file), unavailable (also when the copy changed meanwhile), store_full, and
+/// those of `go_on`.
+result<> rebuild_from_archive(const archived& copy, const job_store_options& store, const go_on_function& go_on = {});
+
+/// Brings the store of a job up to its copy on a machine where the job does not run, while its owner goes on elsewhere, so that
+/// a start there has little to read (warm-up replicas, KIP-441). One pass; the newest complete checkpoint that is in the store
+/// then, 0: there is no copy yet. The caller holds the store_lock. Blocks as long as reading takes. Errors: as
+/// rebuild_from_archive; the store is whole behind an error, and the next pass goes on from there.
+result<std::uint64_t> warm_up(const archive_options& o, const job_store_options& store, const go_on_function& go_on = {});
 
 } // namespace weir

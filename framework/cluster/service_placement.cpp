@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <tuple>
 #include <weir/cluster/service_placement.hpp>
 
 namespace weir::cluster {
@@ -69,6 +70,13 @@ std::vector<assignment_record> place_services(const cluster_state& read, const p
     before.push_back(service_owner(read, s.name));
   }
   auto capacity = able(f, owners_of(read, f));
+  for (std::size_t i = 0; i < free.size(); ++i)
+    if (auto warm = f.warm.find(free[i]->name); warm != f.warm.end() && !capacity.contains(before[i])) {
+      auto ready = capacity;
+      std::erase_if(ready, [&](const auto& n) { return !warm->second.contains(n.first); });
+      if (!ready.empty())
+        before[i] = roomiest(ready, before, {});
+    }
   std::map<std::string, std::string> owners;
   if (!capacity.empty()) {
     auto placed = f.settled ? assign(before, capacity) : keep(before, capacity);
@@ -103,6 +111,58 @@ std::vector<assignment_record> place_services(const cluster_state& read, const p
     if (!job.assignment.nodes.empty() &&
         std::none_of(f.services.begin(), f.services.end(), [&n = name](const auto& s) { return s.name == n; }))
       write(name, {});
+  return out;
+}
+
+std::map<std::string, std::string> hold_back(const cluster_state& read, const placing_facts& f,
+                                             std::vector<assignment_record>& all) {
+  std::map<std::string, std::string> out;
+  std::erase_if(all, [&](const assignment_record& a) {
+    if (a.nodes.empty() || !f.running.contains(a.job) || service_owner(read, a.job) == a.nodes.front().node)
+      return false;
+    auto warm = f.warm.find(a.job);
+    if (warm != f.warm.end() && warm->second.contains(a.nodes.front().node))
+      return false;
+    out[a.job] = a.nodes.front().node;
+    return true;
+  });
+  return out;
+}
+
+std::map<std::string, std::set<std::string>> standbys(const cluster_state& read, const placing_facts& f) {
+  auto capacity = able(f, owners_of(read, f));
+  std::map<std::string, double> load;
+  std::map<std::string, std::set<std::string>> out;
+  auto give = [&](const std::string& service, const std::string& node) {
+    if (out[service].insert(node).second)
+      load[node] += 1.0 / std::max(capacity.at(node), 1U);
+  };
+  auto others = [&](const service_need& s) {
+    auto nodes = capacity;
+    nodes.erase(service_owner(read, s.name));
+    return nodes;
+  };
+  // Who has read a copy goes on with it; only then the others, so that they see whose load that is.
+  for (const auto& s : f.services)
+    if (auto at = f.warming.find(s.name); at != f.warming.end() && !s.with_leader)
+      for (const auto& [node, c] : others(s))
+        if (at->second.contains(node) && out[s.name].size() < s.standby)
+          give(s.name, node);
+  for (const auto& s : f.services) {
+    auto left = s.with_leader || service_owner(read, s.name).empty() ? std::map<std::string, std::uint32_t>{} : others(s);
+    while (out[s.name].size() < s.standby) {
+      std::erase_if(left, [&](const auto& n) { return out[s.name].contains(n.first); });
+      if (left.empty())
+        break;
+      // Of equal ones the next by name behind the owner, around: so owners with one service each stand by for one each.
+      const auto owner = service_owner(read, s.name);
+      auto order = [&](const std::string& n) { return std::tuple(load[n], n < owner, n); };
+      give(s.name, std::min_element(left.begin(), left.end(), [&](const auto& a, const auto& b) {
+                     return order(a.first) < order(b.first);
+                   })->first);
+    }
+  }
+  std::erase_if(out, [](const auto& o) { return o.second.empty(); });
   return out;
 }
 

@@ -60,6 +60,13 @@ const settings_of<checkpoint_config>& checkpoint_table() {
                "With one, the loss of the machine's disk loses nothing; each checkpoint waits for two syncs there. It must be "
                "there, and be on another disk or machine to be of use.",
            .environment = "WEIR_CHECKPOINT_DIRECTORY"});
+    t.add("standby", &checkpoint_config::standby,
+          "So many other nodes of a cluster keep the store of each service ready to go on from (weir node; else without effect).",
+          {.bounds = between(0, 16),
+           .trade_off =
+               "A lost node's services go on in seconds whatever the size of their state; each standby reads the copies and "
+               "writes its store as the owner does, and has its size on the disk.",
+           .environment = "WEIR_CHECKPOINT_STANDBY"});
     return t;
   }();
   return table;

@@ -22,6 +22,7 @@ struct checkpoint_config {
   unsigned tolerated_failures = 3;
   unsigned retained = 1;
   std::string directory;
+  unsigned standby = 0;
 };
 
 /// `restart`: what the supervisor does when a job fails.

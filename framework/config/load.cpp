@@ -414,6 +414,12 @@ result<std::map<std::string, std::uint64_t>> service_fingerprints(std::string_vi
   auto each = std::move(*services);
   for (const auto* beside : {"services", "$schema", "logging", "health", "runtime"})
     root->erase(beside);
+  // Who stands by is no business of a service that runs.
+  if (auto* checkpoint = root->if_contains("checkpoint"); checkpoint != nullptr && checkpoint->is_object()) {
+    checkpoint->as_object().erase("standby");
+    if (checkpoint->as_object().empty())
+      root->erase("checkpoint");
+  }
   const auto rest = json::serialize(doc.root);
   std::map<std::string, std::uint64_t> out;
   for (const auto& service : each) {

@@ -24,6 +24,25 @@ struct running_service {
 };
 BOOST_DESCRIBE_STRUCT(running_service, (), (name, version, phase, detail, active, failed, checkpoint, lag))
 
+/// A node is to make its store of a service ready, which runs elsewhere.
+struct planned_move {
+  std::string service;
+  std::string to;
+  bool standby = false; ///< In case its owner is lost; else it goes there as soon as the store is ready.
+  friend bool operator==(const planned_move&, const planned_move&) = default;
+};
+BOOST_DESCRIBE_STRUCT(planned_move, (), (service, to, standby))
+
+/// The store of a service that is to come to a node, and what that has of it.
+struct warm_service {
+  std::string name;
+  std::uint64_t checkpoint = 0; ///< The newest one in the store; 0: none yet.
+  bool ready = false;           ///< A start would have next to nothing to read.
+  std::string trouble;          ///< Why it does not get on.
+  friend bool operator==(const warm_service&, const warm_service&) = default;
+};
+BOOST_DESCRIBE_STRUCT(warm_service, (), (name, checkpoint, ready, trouble))
+
 /// What a node tells the others of itself, each interval.
 struct node_report {
   std::string node;
@@ -35,8 +54,10 @@ struct node_report {
   bool directory = false; ///< The shared directory answers it.
   std::uint64_t term = 0; ///< Of the leader that it knows.
   std::vector<running_service> services;
+  std::vector<planned_move> moves; ///< Of the leader.
+  std::vector<warm_service> warm;
 };
-BOOST_DESCRIBE_STRUCT(node_report, (), (node, address, start, capacity, hears, control, directory, term, services))
+BOOST_DESCRIBE_STRUCT(node_report, (), (node, address, start, capacity, hears, control, directory, term, services, moves, warm))
 
 /// An order or a question, passed on to the leader where it is one of the leader's.
 struct node_command {

@@ -38,6 +38,26 @@ std::string node_line(const std::string& name, const json::object& members, cons
   return line + "\n";
 }
 
+/// Where its store is made ready.
+std::string elsewhere_lines(const json::object& s) {
+  const auto* all = s.if_contains("elsewhere"); // A node of an older release says nothing of it.
+  std::string out;
+  if (all == nullptr)
+    return out;
+  for (const auto& one : all->get_array()) {
+    auto ready = one.at("ready").get_bool();
+    auto what =
+        one.at("standby").get_bool() ? (ready ? "standby" : "standby, not ready yet") : "goes there when its store is ready";
+    auto line = fmt::format("  {:<16} on {:<13} {}", "", text(one.at("node")), what);
+    if (auto has = one.at("checkpoint").to_number<std::uint64_t>(); has > 0)
+      line += fmt::format(", checkpoint {}", has);
+    if (auto trouble = text(one.at("trouble")); !trouble.empty())
+      line += ": " + on_one_line(trouble);
+    out += line + "\n";
+  }
+  return out;
+}
+
 std::string service_line(const std::string& name, const json::object& s) {
   auto line = fmt::format("  {:<16} on {:<13}", name, text(s.at("node")));
   if (s.at("phase").is_null())
@@ -49,7 +69,7 @@ std::string service_line(const std::string& name, const json::object& s) {
     line += fmt::format(", {} records behind", lag);
   if (auto detail = text(s.at("detail")); !detail.empty())
     line += ": " + on_one_line(detail);
-  return line + "\n";
+  return line + "\n" + elsewhere_lines(s);
 }
 
 } // namespace

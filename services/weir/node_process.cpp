@@ -12,6 +12,7 @@
 #include <weir/core/logger.hpp>
 #include <weir/net/identity.hpp>
 #include <weir/storage/job_store.hpp>
+#include "actors/store_options.hpp"
 #include "services/weir/jobs.hpp"
 #include "services/weir/node_commands.hpp"
 #include "services/weir/node_socket.hpp"
@@ -88,6 +89,7 @@ result<std::vector<cluster::service_need>> services_in(const program& p, const s
   for (const auto& plan : loaded.plans) {
     auto& need = out.emplace_back();
     need.name = plan.job;
+    need.standby = loaded.value.checkpoint.standby;
     for (const auto& v : plan.vertices) {
       const auto& at = v.kind == vertex_kind::source ? v.source.topic.connection : v.sink.topic.connection;
       need.with_leader = need.with_leader || (v.kind != vertex_kind::task && logs.contains(at));
@@ -96,22 +98,34 @@ result<std::vector<cluster::service_need>> services_in(const program& p, const s
   return out;
 }
 
-/// One service of a file in a runtime of its own.
-result<std::unique_ptr<runtime>> start_one(const program& p, const program_seams& seams, const std::string& text,
-                                           const std::string& name, const std::string& store, const std::string& copies,
-                                           decltype(runtime_options::ask_elsewhere) ask_elsewhere) {
+struct node_job {
+  loaded_jobs file;
+  job_spec spec;
+};
+
+/// One service of a file, as this node runs it.
+result<node_job> job_of(const program& p, const program_seams& seams, const std::string& text, const std::string& name,
+                        const std::string& store, const std::string& copies) {
   WEIR_ASSIGN(auto loaded, jobs_in(p, text, seams));
   WEIR_ASSIGN(auto specs, job_specs(loaded, {}, seams));
   for (auto& spec : specs) {
     if (spec.plan.job != name)
       continue;
-    spec.store_directory = store;
+    spec.store_directory = store + "/services/" + name;
     spec.checkpoint.directory = copies;
-    std::vector<job_spec> one;
-    one.push_back(std::move(spec));
-    return seams.start({loaded.value.runtime.threads, std::move(ask_elsewhere)}, std::move(one));
+    return node_job{std::move(loaded), std::move(spec)};
   }
   return error{errc::not_found, "the services file has no service '" + name + "'"};
+}
+
+/// In a runtime of its own.
+result<std::unique_ptr<runtime>> start_one(result<node_job> job, const program_seams& seams,
+                                           decltype(runtime_options::ask_elsewhere) ask_elsewhere) {
+  if (!job)
+    return job.err();
+  std::vector<job_spec> one;
+  one.push_back(std::move(job->spec));
+  return seams.start({job->file.value.runtime.threads, std::move(ask_elsewhere)}, std::move(one));
 }
 
 result<node_start> start_of(const program& p, const config& c, const program_seams& seams) {
@@ -128,9 +142,17 @@ result<node_start> start_of(const program& p, const config& c, const program_sea
     return error{errc::unavailable, "'" + copies + "' cannot be made: " + std::strerror(errno)};
   // An empty folder in the place of the shared one is not it.
   s.host.directory = copies;
-  s.host.start_service = [&p, &seams, store = c.node.store, copies](const cluster::services_record& file, const std::string& name,
-                                                                    decltype(runtime_options::ask_elsewhere) ask_elsewhere) {
-    return start_one(p, seams, file.text, name, store + "/services/" + name, copies, std::move(ask_elsewhere));
+  auto job = [&p, &seams, store = c.node.store, copies](const cluster::services_record& file, const std::string& name) {
+    return job_of(p, seams, file.text, name, store, copies);
+  };
+  s.host.start_service = [job, &seams](const cluster::services_record& file, const std::string& name,
+                                       decltype(runtime_options::ask_elsewhere) ask_elsewhere) {
+    return start_one(job(file, name), seams, std::move(ask_elsewhere));
+  };
+  s.host.warm_up = [job](const cluster::services_record& file, const std::string& name,
+                         const std::function<result<>()>& go_on) -> result<std::uint64_t> {
+    WEIR_ASSIGN(auto one, job(file, name));
+    return warm_up_store(one.spec, go_on);
   };
   for (const auto& connection : c.connections)
     if (connection.name == c.node.control)

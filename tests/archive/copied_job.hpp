@@ -149,27 +149,9 @@ class copied_job {
   [[nodiscard]] const std::string& directory() const { return store_directory_; }
 
   standing_facts look() {
-    standing_facts f;
-    auto found = look_into_archive(archive_);
-    REQUIRE(found.ok());
-    f.found = *found;
-    f.copied = store_->copied();
-    if (f.found) {
-      auto same = look_at_change(*f.found, f.copied.serial);
-      REQUIRE(same.ok());
-      f.same = *same;
-    }
-    f.newest.lineage = store_->lineage();
-    auto all = store_->checkpoints();
-    REQUIRE(all.ok());
-    if (!all->empty()) {
-      f.newest.checkpoint = all->front().number;
-      f.newest.incarnation = all->front().incarnation;
-    }
-    auto damaged = store_->newest_damaged();
-    REQUIRE(damaged.ok());
-    f.damaged = damaged->has_value();
-    return f;
+    auto facts = look_at_standing(archive_, *store_);
+    REQUIRE(facts.ok());
+    return *facts;
   }
 
  private:

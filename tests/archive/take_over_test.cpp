@@ -1,6 +1,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <csignal>
+#include <weir/archive/archive_files.hpp>
 #include <weir/core/fail_point.hpp>
 #include "tests/archive/copied_job.hpp"
 
@@ -108,6 +109,91 @@ TEST_CASE("of two that take a copy over, what one has published is not hidden by
   copied_job next(dir.path + "/next", shared);
   CHECK(next.start() == archive_standing::rebuild);
   CHECK(next.content() == content);
+}
+
+TEST_CASE("a store that was made ready beside the running job has only the rest to read when it takes over") {
+  temporary_directory dir;
+  auto shared = dir.path + "/shared";
+  std::filesystem::create_directories(shared);
+  copied_job here(dir.path + "/here", shared), there(dir.path + "/there", shared);
+  auto warm = [&] { return warm_up(there.archive(), there.options()); };
+  CHECK(warm().value() == 0);
+  here.start();
+  CHECK(warm().value() == 0);
+  for (std::uint64_t k = 1; k <= 9; ++k) {
+    here.began();
+    here.put("key" + std::to_string(k), "value");
+    REQUIRE(here.complete(k).ok());
+    if (k == 3 || k == 4)
+      CHECK(warm().value() == k);
+    // What the ready store has read by then is deleted; it begins anew.
+    if (k == 6) {
+      here.began();
+      REQUIRE(here.copy().snapshot_now().ok());
+    }
+    if (k == 6 || k == 8)
+      CHECK(warm().value() == k);
+  }
+  const auto content = here.content();
+  SECTION("it takes over") {
+    CHECK(there.start() == archive_standing::roll_forward);
+    CHECK(there.content() == content);
+  }
+  SECTION("the one before did so with a store of its own meanwhile, and is as good as new") {
+    here.stop();
+    CHECK(here.start() == archive_standing::go_on);
+    CHECK(warm().value() == 9);
+    CHECK(there.start() == archive_standing::go_on);
+    CHECK(there.content() == content);
+  }
+}
+
+TEST_CASE("a copy that cannot be read leaves the store that is made ready as it was") {
+  temporary_directory dir;
+  auto shared = dir.path + "/shared";
+  std::filesystem::create_directories(shared);
+  copied_job here(dir.path + "/here", shared), there(dir.path + "/there", shared);
+  here.start();
+  here.put("key", "value");
+  REQUIRE(here.complete(1).ok());
+  REQUIRE(warm_up(there.archive(), there.options()).value() == 1);
+  auto away = shared + ".away";
+  std::filesystem::rename(shared, away);
+  auto without = warm_up(there.archive(), there.options());
+  REQUIRE_FALSE(without.ok());
+  CHECK(without.err().code == errc::unavailable);
+  std::filesystem::rename(away, shared);
+  CHECK(warm_up(there.archive(), there.options()).value() == 1);
+  CHECK(there.start() == archive_standing::go_on);
+}
+
+TEST_CASE("making a store ends where it is told to, leaves what was there as it was, and can be done again") {
+  temporary_directory dir;
+  auto shared = dir.path + "/shared";
+  std::filesystem::create_directories(shared);
+  copied_job here(dir.path + "/here", shared), there(dir.path + "/there", shared);
+  here.start();
+  for (std::uint64_t k = 1; k <= 4; ++k) {
+    here.began();
+    here.put("key" + std::to_string(k), "value");
+    REQUIRE(here.complete(k).ok());
+  }
+  const auto content = here.content();
+  for (int most = 0;; ++most) {
+    auto asked = 0;
+    auto made = warm_up(there.archive(), there.options(), [&]() -> result<> {
+      return asked++ < most ? success() : error{errc::cancelled, "enough"};
+    });
+    if (made) {
+      CHECK(*made == 4);
+      CHECK(most > 4);
+      break;
+    }
+    CHECK(made.err().code == errc::cancelled);
+    REQUIRE(most < 100);
+  }
+  there.start();
+  CHECK(there.content() == content);
 }
 
 TEST_CASE("of two that have given their generations names the higher goes on, and neither has published before") {

@@ -131,6 +131,79 @@ TEST_CASE("a service on the embedded log is the leader's, and waits while that m
   CHECK(o.place(f).at("one-log") == "b");
 }
 
+TEST_CASE("a service that runs well stays where it is until it is ready where it goes") {
+  office o;
+  auto f = o.facts({"a", "b", "c"}, {"s1", "s2", "s3"});
+  auto placed = o.place(f);
+  const auto b = services_of(o.state, "b", 1).begin()->first;
+  // b is drained.
+  f.nodes[1].usable = false;
+  auto all = place_services(o.state, f);
+  REQUIRE(all.size() == 1);
+  const auto to = all.front().nodes.front().node;
+  auto decide = [&] {
+    auto left = place_services(o.state, f);
+    auto held = hold_back(o.state, f, left);
+    CHECK(left.size() + held.size() == 1);
+    return held;
+  };
+  SECTION("it does not run: at once") { CHECK(decide().empty()); }
+  SECTION("it runs") {
+    f.running = {b};
+    CHECK(decide() == std::map<std::string, std::string>{{b, to}});
+    f.warm[b] = {"b"};
+    CHECK(decide().size() == 1);
+    f.warm[b] = {to};
+    CHECK(decide().empty());
+  }
+  SECTION("the same node with another process: at once") {
+    f.nodes[1].usable = true;
+    f.starts["b"] = 2;
+    f.running = {b};
+    CHECK(decide().empty());
+  }
+  SECTION("it is in no file any more: at once") {
+    f.nodes[1].usable = true;
+    f.running = {b};
+    std::erase_if(f.services, [&](const auto& s) { return s.name == b; });
+    auto left = place_services(o.state, f);
+    CHECK(hold_back(o.state, f, left).empty());
+    CHECK(std::any_of(left.begin(), left.end(), [&](const auto& a) { return a.job == b && a.nodes.empty(); }));
+  }
+}
+
+TEST_CASE("standbys are other nodes than the owner, spread by load, and stay where they have begun") {
+  office o;
+  auto f = o.facts({"a", "b", "c"}, {"s1", "s2", "s3", "one-log"});
+  CHECK(standbys(o.state, f).empty());
+  for (auto& s : f.services)
+    s.standby = 1;
+  CHECK(standbys(o.state, f).empty()); // Nobody has them yet.
+  auto placed = o.place(f);
+  auto all = standbys(o.state, f);
+  CHECK(all.size() == 3);
+  std::map<std::string, std::size_t> load;
+  for (const auto& [service, nodes] : all) {
+    REQUIRE(nodes.size() == 1);
+    CHECK(*nodes.begin() != placed[service]);
+    ++load[*nodes.begin()];
+  }
+  CHECK(load == std::map<std::string, std::size_t>{{"a", 1}, {"b", 1}, {"c", 1}});
+  // Of two that could, who has begun.
+  const std::string owner = placed["s1"];
+  const std::string last = owner == "c" ? "b" : "c";
+  f.warming["s1"] = {last, owner};
+  CHECK(standbys(o.state, f)["s1"] == std::set<std::string>{last});
+  f.services[0].standby = 9;
+  CHECK(standbys(o.state, f)["s1"].size() == 2);
+  // It gets the service, whatever the others have.
+  f.warm["s1"] = {last};
+  for (auto& n : f.nodes)
+    n.usable = n.node != owner;
+  f.settled = GENERATE(false, true);
+  CHECK(o.place(f)["s1"] == last);
+}
+
 TEST_CASE("a service that failed on a node goes to another, if there is one") {
   office o;
   auto f = o.facts({"a", "b"}, {"s1"});

@@ -245,6 +245,7 @@ TEST_CASE("a service's fingerprint changes with what the file says of it, and on
   CHECK(of("2", "").at("b") == before.at("b"));
   CHECK(of("1", R"(, "logging": {"level": "debug"})") == before);
   CHECK(of("1", R"(, "checkpoint": {"interval": "2s"})").at("b") != before.at("b"));
+  CHECK(of("1", R"(, "checkpoint": {"standby": 2})") == before);
   CHECK(service_fingerprints(R"({"services": [{"x": 1}]})").err().code == errc::invalid_config);
   CHECK(service_fingerprints("{").err().code == errc::invalid_config);
   CHECK(service_fingerprints("[]").err().code == errc::invalid_config);

@@ -4,7 +4,17 @@
 using namespace weir;
 
 TEST_CASE("what nodes say to each other is read as it was said") {
-  node_report r{"a", "host:1", 7, 3, {"b", "c"}, true, false, 9, {{"shop", 2, "running", "", true, false, 12, 30}}};
+  node_report r{"a",
+                "host:1",
+                7,
+                3,
+                {"b", "c"},
+                true,
+                false,
+                9,
+                {{"shop", 2, "running", "", true, false, 12, 30}},
+                {{"shop", "c", true}},
+                {{"orders", 11, true, "slow"}}};
   auto back = decode_word(encode_word(r));
   REQUIRE(back.ok());
   auto read = std::get<node_report>(*back);
@@ -16,6 +26,8 @@ TEST_CASE("what nodes say to each other is read as it was said") {
   CHECK_FALSE(read.directory);
   CHECK(read.term == 9);
   CHECK(read.services == r.services);
+  CHECK(read.moves == r.moves);
+  CHECK(read.warm == r.warm);
   auto command = decode_word(encode_word(node_command{node_command::verb::drain, "b", "", true}));
   REQUIRE(command.ok());
   CHECK(std::get<node_command>(*command).what == node_command::verb::drain);
@@ -25,12 +37,12 @@ TEST_CASE("what nodes say to each other is read as it was said") {
 }
 
 TEST_CASE("bytes that are no word are an error, whatever they are") {
-  auto good = encode_word(node_report{"a", "host:1", 7, 3, {"b"}, true, false, 9, {}});
+  auto good = encode_word(node_report{"a", "host:1", 7, 3, {"b"}, true, false, 9, {}, {}, {}});
   for (std::size_t n = 0; n < good.size(); ++n)
     CHECK_FALSE(decode_word(std::string_view(good).substr(0, n)).ok());
   CHECK_FALSE(decode_word(good + "x").ok());
-  CHECK(decode_word(std::string("\x02\x01", 2)).err().code == errc::incompatible);
-  CHECK(decode_word(std::string("\x01\x09", 2)).err().code == errc::incompatible);
+  CHECK(decode_word(std::string("\x03\x01", 2)).err().code == errc::incompatible);
+  CHECK(decode_word(std::string("\x02\x09", 2)).err().code == errc::incompatible);
 }
 
 TEST_CASE("an ask between nodes and its reply are read as they were said") {

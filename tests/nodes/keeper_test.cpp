@@ -18,6 +18,9 @@ struct keeping {
   std::uint64_t attempt = 0;
   std::unique_ptr<service_keeper> keeper;
 
+  std::atomic<bool> warm_up_holds{false};
+  std::atomic<int> warmed{0};
+
   explicit keeping(duration fenced_pause = std::chrono::hours(1)) {
     write(0, cluster::term_record{"a", 1});
     file(1);
@@ -36,10 +39,20 @@ struct keeping {
       started.push_back(std::make_shared<idle_runtime::control>());
       return std::unique_ptr<runtime>(std::make_unique<idle_runtime>(started.back()));
     };
+    o.warm_up = [this](const cluster::services_record&, const std::string&, const auto&) -> result<std::uint64_t> {
+      ++warmed;
+      while (warm_up_holds)
+        std::this_thread::yield();
+      return 3;
+    };
     keeper = std::make_unique<service_keeper>(std::move(o));
     keeper->start({});
   }
   ~keeping() {
+    warm_up_holds = false;
+    // What would begin again now would never end.
+    std::lock_guard lock(mutex);
+    refuses = error{errc::cancelled, "the test is over"};
     for (auto& s : started)
       s->ended = true;
   }
@@ -113,6 +126,30 @@ TEST_CASE("a new owner waits for the last checkpoint of the old one") {
   CHECK(std::none_of(report.begin(), report.end(), [](const auto& s) { return s.name == "s1"; }));
   k.others(false);
   REQUIRE(eventually([&] { return k.starts() == 2; }));
+}
+
+TEST_CASE("a node makes the store of a service ready that the leader is to give it, and starts it when that is at rest") {
+  keeping k;
+  k.warm_up_holds = true;
+  k.assign("b", 9);
+  auto leader_says = [&](std::vector<planned_move> moves) {
+    k.board->change([&](auto& v) {
+      v.reports["a"].moves = std::move(moves);
+      v.reports["b"].moves = {{"s2", "a", false}}; // Who does not lead has nothing to say.
+    });
+  };
+  leader_says({{"s1", "a", false}, {"s3", "c", false}});
+  REQUIRE(eventually([&] { return k.warmed > 0; }));
+  auto warm = k.keeper->warm();
+  REQUIRE(warm.size() == 1);
+  CHECK(warm.front().name == "s1");
+  leader_says({});
+  k.assign("a", 5);
+  REQUIRE(eventually([&] { return k.keeper->warm().empty(); }));
+  CHECK(k.starts() == 0);
+  k.warm_up_holds = false;
+  REQUIRE(eventually([&] { return k.starts() == 1; }));
+  CHECK(k.warmed == 1);
 }
 
 TEST_CASE("another services file stops a service behind a checkpoint and starts it from the new one") {

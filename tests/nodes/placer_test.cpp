@@ -84,6 +84,72 @@ TEST_CASE("a new leader does not wait for a node that it has heard and lost") {
   CHECK(l.places({"a", "b"}));
 }
 
+TEST_CASE("a drained node keeps a service that runs until another is ready for it, or until it does not run well") {
+  leader_a l;
+  auto heard = leader_a::from({"a", "b"});
+  auto turn = [&] {
+    l.placer.turn(l.seat, heard, {{"one", false}}, l.now);
+    l.log.answer();
+    return cluster::service_owner(l.seat.state(), "one");
+  };
+  auto owner = [&] {
+    l.placer.hears(leader_a::from({"a", "b", "c"}));
+    return turn();
+  }();
+  const std::string other = owner == "a" ? "b" : "a";
+  heard[owner].start = l.seat.state().job("one")->assignment.nodes.front().start;
+  heard[owner].services = {{"one", 1, "running", "", true, false, 3, 0}};
+  l.seat.office().commit(0, {cluster::member_record{owner, "", 1, 1, true}}, [](const result<>& r) { REQUIRE(r.ok()); });
+  l.log.answer();
+  REQUIRE(turn() == owner);
+  CHECK(l.placer.moves() == std::vector<planned_move>{{"one", other, false}});
+  SECTION("ready") {
+    heard[other].warm = {{"one", 3, false, ""}};
+    CHECK(turn() == owner);
+    heard[other].warm[0].ready = true;
+    CHECK(turn() == other);
+  }
+  SECTION("it is not at work there any more") {
+    heard[owner].services[0].active = false;
+    CHECK(turn() == other);
+  }
+  SECTION("the node is without the shared directory") {
+    heard[owner].directory = false;
+    CHECK(turn() == other);
+  }
+  SECTION("another process of the node") {
+    heard[owner].start += 1;
+    CHECK(turn() == other);
+  }
+  SECTION("this one does not lead any more") {
+    l.placer.stand_down();
+    CHECK(l.placer.moves().empty());
+    return;
+  }
+  CHECK(l.placer.moves().empty());
+}
+
+TEST_CASE("a standby is told which store to keep, and gets the service when its node is lost") {
+  leader_a l;
+  auto heard = leader_a::from({"a", "b", "c"});
+  auto turn = [&] {
+    l.placer.hears(heard);
+    l.placer.turn(l.seat, heard, {{"one", false, 1}}, l.now);
+    l.log.answer();
+    return cluster::service_owner(l.seat.state(), "one");
+  };
+  REQUIRE(turn() == "a");
+  turn();
+  REQUIRE(l.placer.moves().size() == 1);
+  CHECK(l.placer.moves().front() == planned_move{"one", "b", true});
+  // c has it already, for whatever reason.
+  heard["c"].warm = {{"one", 3, true, ""}};
+  turn();
+  CHECK(l.placer.moves().front() == planned_move{"one", "c", true});
+  heard["a"].directory = false;
+  CHECK(turn() == "c");
+}
+
 TEST_CASE("a node that has just come is given nothing that others have until it has stayed for a while") {
   leader_a l;
   const std::vector<cluster::service_need> two{{"one", false}, {"two", false}};

@@ -56,7 +56,9 @@ node_crash_round::node_crash_round(const node_crash_settings& s, fs::path folder
     }
     link_ = std::make_unique<lossy_link>(ends, seed);
   }
-  nodes_ = std::make_unique<cluster_of_nodes>(s.weir, folder_, s.broker, name, names, load_.environment(), places);
+  auto environment = load_.environment();
+  environment["WEIR_CHECKPOINT_STANDBY"] = with_standby(seed) ? "1" : "0";
+  nodes_ = std::make_unique<cluster_of_nodes>(s.weir, folder_, s.broker, name, names, std::move(environment), places);
 }
 
 node_crash_round::~node_crash_round() = default;

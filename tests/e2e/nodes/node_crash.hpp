@@ -47,6 +47,9 @@ struct fault_row {
   std::vector<std::string> complaints;
 };
 
+/// In every second of rounds with seeds in a row another node keeps the store of each service ready.
+inline bool with_standby(std::uint64_t seed) { return seed % 2 == 0; }
+
 /// A cluster, from its start to the judges. Use once. Everything that it leaves is in `folder`.
 class node_crash_round {
  public:

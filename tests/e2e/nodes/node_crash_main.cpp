@@ -125,10 +125,11 @@ class node_crash_table {
     fs::create_directories(folder);
     std::vector<std::string> wrong;
     std::size_t suffered = 0;
+    const auto seed = arguments_.seed + rounds_;
+    const auto standby = e2e::with_standby(seed);
     try {
       e2e::node_crash_round r(arguments_.settings, folder,
-                              "nodes-" + std::to_string(arguments_.seed) + "-" + std::to_string(rounds_),
-                              arguments_.seed + rounds_);
+                              "nodes-" + std::to_string(arguments_.seed) + "-" + std::to_string(rounds_), seed);
       r.begin();
       for (const auto& f : faults) {
         e2e::fault_row row;
@@ -144,8 +145,8 @@ class node_crash_table {
       }
       auto end = r.end();
       wrong.insert(wrong.end(), end.begin(), end.end());
-      std::printf("round %u: %s%s%s\n", rounds_, wrong.empty() ? "right" : "WRONG", r.counts().empty() ? "" : "; ",
-                  r.counts().c_str());
+      std::printf("round %u: %s%s%s%s\n", rounds_, wrong.empty() ? "right" : "WRONG", standby ? "; with standbys" : "",
+                  r.counts().empty() ? "" : "; ", r.counts().c_str());
     } catch (const std::exception& e) {
       wrong.emplace_back(e.what());
       std::printf("round %u: WRONG after %zu events\n", rounds_, suffered);

@@ -33,6 +33,7 @@ class shop_on_nodes {
     environment = where->environment();
     environment.insert(what.environment.begin(), what.environment.end());
     environment["CHECKPOINT_INTERVAL"] = "200ms";
+    environment["WEIR_CHECKPOINT_STANDBY"] = "1";
     nodes = std::make_unique<cluster_of_nodes>(program, folder, at, name, std::vector<std::string>{"a", "b", "c"}, environment);
     orders = what.make_input(11, keys);
     for (const auto& c : what.companions)
@@ -74,6 +75,30 @@ class shop_on_nodes {
       return done(where->read_all());
     } catch (const std::runtime_error&) {
       return false; // A topic that no service has made yet.
+    }
+  }
+  /// Feeds until each service has a standby that is ready; which one.
+  std::map<std::string, std::string> ready_standbys() {
+    std::map<std::string, std::string> out;
+    nodes->wait_until("each service has a standby", [&] {
+      feed();
+      out.clear();
+      const auto now = nodes->status();
+      if (!now.is_null())
+        for (const auto& p : now.at("placed").as_object())
+          for (const auto& e : p.value().at("elsewhere").as_array())
+            if (e.at("standby").as_bool() && e.at("ready").as_bool())
+              out[p.key()] = e.at("node").as_string().c_str();
+      return out.size() == services;
+    });
+    return out;
+  }
+  /// Of one node's services, whether each is where its standby was.
+  void check_standbys(const std::map<std::string, std::string>& before, const std::string& lost,
+                      const std::map<std::string, std::string>& standby) const {
+    for (const auto& [service, node] : before) {
+      INFO(service << " was on " << node << ", its standby " << standby.at(service) << ", now on " << placed.at(service));
+      CHECK((node != lost || placed.at(service) == standby.at(service)));
     }
   }
   std::string some_node(const std::set<std::string>& but) const {
@@ -146,8 +171,11 @@ TEST_CASE("services move while nodes drain, are killed and come back, and each e
   });
 
   const auto other = s.some_node({nodes.leader()});
+  const auto standby = s.ready_standbys();
+  const auto before = nodes.running();
   nodes.kill(other);
   s.until_all_run("the services of a killed node run elsewhere", {other});
+  s.check_standbys(before, other, standby);
   nodes.wait_until("every order has come to its end", [&] { return s.reached(s.what.settled); });
   for (const auto* node : {"a", "b", "c"})
     if (node != other)
