@@ -26,7 +26,7 @@ std::set<std::string> able(const node_board::view& v, const std::string& leader)
     if (v.control)
       if (auto m = v.control->members().find(name); m != v.control->members().end())
         draining = m->second.draining;
-    facts.push_back({name, r.capacity, r.control && r.directory && !draining, {r.hears.begin(), r.hears.end()}});
+    facts.push_back({name, r.capacity, r.control && r.directory && !draining && !r.leaving, {r.hears.begin(), r.hears.end()}});
   }
   auto chosen = cluster::connected_set(leader, facts, {});
   for (const auto& f : facts)
@@ -103,8 +103,9 @@ std::string board_json(const node_board::view& v, const std::string& cluster, co
   out["links"] = links;
   json::object nodes;
   for (const auto& [name, r] : v.reports)
-    nodes[name] = json::object{{"address", r.address}, {"capacity", r.capacity},   {"hears", names(r.hears)},
-                               {"control", r.control}, {"directory", r.directory}, {"term", r.term}};
+    nodes[name] =
+        json::object{{"address", r.address},     {"capacity", r.capacity}, {"hears", names(r.hears)}, {"control", r.control},
+                     {"directory", r.directory}, {"term", r.term},         {"leaving", r.leaving}};
   out["nodes"] = nodes;
   out["able"] = names(able(v, leader));
   out["asks"] = json::object{{"here", v.asked.here},

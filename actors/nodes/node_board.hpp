@@ -35,7 +35,8 @@ class node_board {
     std::vector<planned_move> moves;                       ///< Of this node as the leader.
     bool leads = false;
     bool replaced = false;
-    bool leaving = false; ///< This node is about to end: it takes no work.
+    bool leaving = false; ///< This node is about to end: it gives its services away while they run.
+    bool ends = false;    ///< It stops what it has left.
     duration directory_answered{0};
     duration log_answered{0}; ///< The broker of the control topic.
   };

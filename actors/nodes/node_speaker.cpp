@@ -58,7 +58,8 @@ void speaker_state::speak() {
     mine.hears.push_back(name);
   const auto reads = options.seated ? seen.control && seen.trouble.empty() && at - seen.log_answered <= options.lost_after
                                     : peers.contains(options.appointed_leader);
-  mine.control = reads && !seen.leaving;
+  mine.control = reads && !seen.ends;
+  mine.leaving = seen.leaving;
   mine.directory = at - seen.directory_answered <= options.lost_after;
   mine.term = seen.control ? seen.control->term() : 0;
   if (options.services)

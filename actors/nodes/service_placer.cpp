@@ -13,7 +13,7 @@ cluster::placing_facts service_placer::facts_of(const cluster::cluster_state& re
   for (const auto& [name, r] : heard) {
     auto member = read.members().find(name);
     auto draining = member != read.members().end() && member->second.draining;
-    f.nodes.push_back({name, r.capacity, r.control && r.directory && !draining, {r.hears.begin(), r.hears.end()}});
+    f.nodes.push_back({name, r.capacity, r.control && r.directory && !draining && !r.leaving, {r.hears.begin(), r.hears.end()}});
     f.starts[name] = r.start;
     for (const auto& w : r.warm) {
       f.warming[w.name].insert(name);

@@ -56,8 +56,10 @@ struct node_report {
   std::vector<running_service> services;
   std::vector<planned_move> moves; ///< Of the leader.
   std::vector<warm_service> warm;
+  bool leaving = false; ///< It is about to end, and gives its services away.
 };
-BOOST_DESCRIBE_STRUCT(node_report, (), (node, address, start, capacity, hears, control, directory, term, services, moves, warm))
+BOOST_DESCRIBE_STRUCT(node_report, (),
+                      (node, address, start, capacity, hears, control, directory, term, services, moves, warm, leaving))
 
 /// An order or a question, passed on to the leader where it is one of the leader's.
 struct node_command {

@@ -30,6 +30,9 @@ std::string node_line(const std::string& name, const json::object& members, cons
       line += ", without the control topic";
     if (!facts.at("directory").get_bool())
       line += ", without the shared directory";
+    // A node of an older release says nothing of it.
+    if (const auto* leaving = facts.if_contains("leaving"); leaving != nullptr && leaving->get_bool())
+      line += ", about to end";
   }
   if (member == nullptr)
     line += ", not on record";

@@ -14,7 +14,8 @@ TEST_CASE("what nodes say to each other is read as it was said") {
                 9,
                 {{"shop", 2, "running", "", true, false, 12, 30}},
                 {{"shop", "c", true}},
-                {{"orders", 11, true, "slow"}}};
+                {{"orders", 11, true, "slow"}},
+                true};
   auto back = decode_word(encode_word(r));
   REQUIRE(back.ok());
   auto read = std::get<node_report>(*back);
@@ -28,6 +29,7 @@ TEST_CASE("what nodes say to each other is read as it was said") {
   CHECK(read.services == r.services);
   CHECK(read.moves == r.moves);
   CHECK(read.warm == r.warm);
+  CHECK(read.leaving);
   auto command = decode_word(encode_word(node_command{node_command::verb::drain, "b", "", true}));
   REQUIRE(command.ok());
   CHECK(std::get<node_command>(*command).what == node_command::verb::drain);
@@ -37,7 +39,7 @@ TEST_CASE("what nodes say to each other is read as it was said") {
 }
 
 TEST_CASE("bytes that are no word are an error, whatever they are") {
-  auto good = encode_word(node_report{"a", "host:1", 7, 3, {"b"}, true, false, 9, {}, {}, {}});
+  auto good = encode_word(node_report{"a", "host:1", 7, 3, {"b"}, true, false, 9, {}, {}, {}, true});
   for (std::size_t n = 0; n < good.size(); ++n)
     CHECK_FALSE(decode_word(std::string_view(good).substr(0, n)).ok());
   CHECK_FALSE(decode_word(good + "x").ok());

@@ -84,7 +84,9 @@ TEST_CASE("a new leader does not wait for a node that it has heard and lost") {
   CHECK(l.places({"a", "b"}));
 }
 
-TEST_CASE("a drained node keeps a service that runs until another is ready for it, or until it does not run well") {
+TEST_CASE(
+    "a node that is drained, or about to end, keeps a service that runs until another is ready for it, or until it does not run "
+    "well") {
   leader_a l;
   auto heard = leader_a::from({"a", "b"});
   auto turn = [&] {
@@ -99,8 +101,12 @@ TEST_CASE("a drained node keeps a service that runs until another is ready for i
   const std::string other = owner == "a" ? "b" : "a";
   heard[owner].start = l.seat.state().job("one")->assignment.nodes.front().start;
   heard[owner].services = {{"one", 1, "running", "", true, false, 3, 0}};
-  l.seat.office().commit(0, {cluster::member_record{owner, "", 1, 1, true}}, [](const result<>& r) { REQUIRE(r.ok()); });
-  l.log.answer();
+  if (GENERATE(true, false)) {
+    l.seat.office().commit(0, {cluster::member_record{owner, "", 1, 1, true}}, [](const result<>& r) { REQUIRE(r.ok()); });
+    l.log.answer();
+  } else {
+    heard[owner].leaving = true;
+  }
   REQUIRE(turn() == owner);
   CHECK(l.placer.moves() == std::vector<planned_move>{{"one", other, false}});
   SECTION("ready") {

@@ -11,11 +11,19 @@ thread_local control_group* polling = nullptr;
 // beyond the session.
 constexpr auto heartbeats_per_session = 12;
 constexpr auto leaving_takes = std::chrono::seconds(1);
+// Each look waits for a thread of librdkafka.
+constexpr auto look_each = std::chrono::milliseconds(250);
+constexpr auto own_request_lives = std::chrono::seconds(60);
 } // namespace
 
 result<std::unique_ptr<control_group>> control_group::make(options o) {
   std::unique_ptr<control_group> g(new control_group(std::move(o)));
-  const auto& c = g->options_;
+  WEIR_TRY(g->open());
+  return g;
+}
+
+result<> control_group::open() {
+  const auto& c = options_;
   auto session = std::to_string(c.session.count());
   kafka::property_list fixed{{"group.id", c.topic},
                              {"group.instance.id", c.node},
@@ -29,9 +37,11 @@ result<std::unique_ptr<control_group>> control_group::make(options o) {
                              {"auto.offset.reset", "latest"}};
   WEIR_ASSIGN(auto conf, kafka::make_conf(c.config, {}, fixed));
   rd_kafka_conf_set_rebalance_cb(conf.get(), &control_group::on_rebalance);
-  WEIR_ASSIGN(g->client_, kafka::client::open(RD_KAFKA_CONSUMER, std::move(conf), c.config.name, c.log, {},
-                                              kafka::client::consumer_queue::polled));
-  return g;
+  WEIR_ASSIGN(client_, kafka::client::open(RD_KAFKA_CONSUMER, std::move(conf), c.config.name, c.log, {},
+                                           kafka::client::consumer_queue::polled));
+  member_ = false;
+  lost_.reset();
+  return success();
 }
 
 control_group::~control_group() {
@@ -39,13 +49,28 @@ control_group::~control_group() {
     return;
   give_up();
   auto until = std::chrono::steady_clock::now() + leaving_takes;
-  auto member = [this] {
-    std::unique_ptr<char, void (*)(char*)> id(rd_kafka_memberid(client_->get()), [](char* p) { std::free(p); });
-    return id && *id != '\0';
-  };
-  while (member() && std::chrono::steady_clock::now() < until)
+  while (is_member() && std::chrono::steady_clock::now() < until)
     poll_once(std::chrono::milliseconds(10));
   poll_once(std::chrono::milliseconds(50)); // The request itself is on its way behind the forgotten id.
+}
+
+bool control_group::is_member() const {
+  std::unique_ptr<char, void (*)(char*)> id(rd_kafka_memberid(client_->get()), [](char* p) { std::free(p); });
+  return id && *id != '\0';
+}
+
+void control_group::note_membership() {
+  auto now = std::chrono::steady_clock::now();
+  if (now < next_look_)
+    return;
+  next_look_ = now + look_each;
+  if (auto member = is_member(); std::exchange(member_, member) && !member && wanted_)
+    lost_ = now;
+}
+
+bool control_group::may_be_ourselves() const {
+  // A request is repeated for a minute at most; whoever comes later is another process.
+  return lost_ && std::chrono::steady_clock::now() - *lost_ < own_request_lives;
 }
 
 void control_group::subscribe() {
@@ -91,8 +116,21 @@ lead_source::standing control_group::poll() {
   auto* rk = client_->get();
   if (standing_ == standing::holds && rd_kafka_assignment_lost(rk))
     standing_ = standing::out;
+  note_membership();
   char why[256];
-  if (rd_kafka_fatal_error(rk, why, sizeof why)) {
+  if (!rd_kafka_fatal_error(rk, why, sizeof why))
+    return standing_;
+  if (may_be_ourselves()) {
+    options_.log.warning(
+        "joins the group of the control topic anew: what took this node's place may be a request of its own that "
+        "was not answered",
+        {{"why", why}});
+    standing_ = standing::out;
+    wanted_ = false;
+    if (auto opened = open(); !opened)
+      options_.log.error("cannot join the group of the control topic anew", {{"why", opened.err().message}});
+  }
+  if (rd_kafka_fatal_error(client_->get(), why, sizeof why)) {
     options_.log.error("another process has joined the cluster in this node's name", {{"why", why}});
     standing_ = standing::replaced;
   }
