@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <utility>
 #include <weir/archive/checkpoint_archive.hpp>
 #include <weir/core/clock.hpp>
 #include <weir/core/fail_point.hpp>
@@ -108,7 +109,7 @@ result<> checkpoint_archive::link_chain(const archived& found) {
 error checkpoint_archive::unless_replaced(const std::string& from, error e) const {
   struct stat s {};
   auto gone = ::stat(from.c_str(), &s) != 0 && (errno == ENOENT || errno == ESTALE);
-  return gone && ::stat(options_.path().c_str(), &s) == 0 ? replaced(from) : e;
+  return gone && ::stat(options_.path().c_str(), &s) == 0 ? replaced(from) : std::move(e);
 }
 
 result<> checkpoint_archive::name_generation(std::uint64_t incarnation, std::uint64_t from) {

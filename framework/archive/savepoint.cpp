@@ -260,7 +260,8 @@ result<> start_from_savepoint(const savepoint& s, const savepoint_part& part, co
     return here ? put_in_place(work, to.store.directory) : success();
   }();
   remove_directory(work);
-  WEIR_TRY(done);
+  if (!done)
+    return done;
   return hit(fail_point::savepoint_store_replaced);
 }
 

@@ -1,10 +1,8 @@
 #include "tests/actors/caf_world.hpp"
 
 using namespace caf_test;
-using weir::errc;
 using weir::job_phase;
 using weir::job_status;
-using weir::on_error;
 
 // An ordinary CAF actor as a service: at least once by answers, what is committed and when, start and stop.
 

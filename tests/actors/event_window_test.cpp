@@ -5,7 +5,6 @@
 #include <vector>
 #include "tests/catch.hpp"
 
-using weir::event_state;
 using window = weir::event_window<int>;
 
 TEST_CASE("an empty window stands where reading goes on, also past gaps", "[caf]") {

@@ -56,11 +56,11 @@ weir::job copying(weir::on_error policy) {
 /// A job whose handler waits for a gate and so keeps its task from the barrier until the test opens it. One at a time.
 class gated {
  public:
-  gated() { open_ = false; }
+  gated() { is_open = false; }
   ~gated() { open(); }
   static void open() {
-    open_ = true;
-    open_.notify_all();
+    is_open = true;
+    is_open.notify_all();
   }
   /// Checkpoints of the job time out after 20 ms while the gate is closed.
   static weir::job_spec spec(world& w, unsigned tolerated_failures) {
@@ -68,7 +68,7 @@ class gated {
     job.source("in", weir::topic<payment>{{"main", "in"}})
         .map("wait",
              [](const payment& p) {
-               open_.wait(false);
+               is_open.wait(false);
                return p.cents;
              })
         .disable_chaining()
@@ -80,7 +80,7 @@ class gated {
   }
 
  private:
-  static inline std::atomic<bool> open_{false};
+  static inline std::atomic<bool> is_open{false};
 };
 
 } // namespace failures_test
