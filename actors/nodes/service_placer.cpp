@@ -63,6 +63,13 @@ void service_placer::turn(cluster::control_seat& seat, const reports& heard, con
     able_since_ = now;
   }
   facts.settled = now - able_since_ >= calm;
+  // What nodes report is some intervals old: by that alone two of them would be chosen in turn for ever.
+  std::map<std::string, std::set<std::string>> chosen;
+  for (const auto& m : moves_)
+    if (m.standby)
+      chosen[m.service].insert(m.to);
+  for (auto& [service, nodes] : chosen)
+    facts.warming[service] = std::move(nodes);
   auto all = cluster::place_services(read, facts);
   moves_.clear();
   for (const auto& [service, to] : cluster::hold_back(read, facts, all))
