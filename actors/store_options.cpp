@@ -15,9 +15,16 @@ job_store_options store_options_of(const job_spec& spec, std::size_t first_map) 
   return o;
 }
 
-result<std::uint64_t> warm_up_store(const job_spec& spec, const go_on_function& go_on) {
-  WEIR_ASSIGN(auto lock, lock_store(spec.store_directory));
-  return warm_up({spec.checkpoint.directory, spec.name_space, spec.plan.job}, store_options_of(spec, first_store_map), go_on);
+warm_target warm_target_of(const job_spec& spec) {
+  return {spec.store_directory,
+          {spec.checkpoint.directory, spec.name_space, spec.plan.job},
+          store_options_of(spec, first_store_map),
+          {}};
+}
+
+result<std::uint64_t> warm_up_store(warm_target& target, const go_on_function& go_on) {
+  WEIR_ASSIGN(auto lock, lock_store(target.locked));
+  return warm_up(target.copy, target.store, target.state, go_on);
 }
 
 } // namespace weir

@@ -1,4 +1,5 @@
 #include "actors/nodes/node_board.hpp"
+#include <algorithm>
 #include <boost/json.hpp>
 #include <set>
 #include <weir/cluster/placement.hpp>
@@ -86,6 +87,20 @@ void node_board::note(const cluster::control_seat& seat) {
 std::string node_board::leader(const std::string& appointed) const {
   std::lock_guard lock(mutex_);
   return view_.control ? view_.control->leader().node : appointed;
+}
+
+bool gives_away(const node_board::view& v, const std::vector<running_service>& mine, duration passed) {
+  constexpr auto longest = std::chrono::seconds(15), hearing = std::chrono::seconds(2);
+  if (passed > longest || std::none_of(mine.begin(), mine.end(), [](const auto& s) { return s.active; }))
+    return false;
+  const auto leader = v.reports.find(v.control ? v.control->leader().node : "");
+  const auto goes = [&](const running_service& s) {
+    return s.active &&
+           (s.phase == "stopping" ||
+            (leader != v.reports.end() && std::any_of(leader->second.moves.begin(), leader->second.moves.end(),
+                                                      [&](const planned_move& m) { return !m.standby && m.service == s.name; })));
+  };
+  return passed <= hearing || std::any_of(mine.begin(), mine.end(), goes);
 }
 
 std::string board_json(const node_board::view& v, const std::string& cluster, const std::string& self,

@@ -63,6 +63,10 @@ class node_board {
   view view_;
 };
 
+/// A node that is to end, and has been giving its services away for so long, still waits for others that get ready for them: for
+/// 15 s at most, and behind 2 s only while the leader has such ones. `mine`: what it runs. Pure.
+[[nodiscard]] bool gives_away(const node_board::view& v, const std::vector<running_service>& mine, duration passed);
+
 /// A board as JSON: node, cluster, leader, term, links, nodes, members, services, which nodes could work together.
 [[nodiscard]] std::string board_json(const node_board::view& v, const std::string& cluster, const std::string& self,
                                      const std::string& leader);

@@ -1,7 +1,6 @@
 #include "actors/nodes/node_host.hpp"
 #include <fcntl.h>
 #include <unistd.h>
-#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <future>
@@ -20,8 +19,6 @@ namespace weir {
 namespace {
 
 constexpr auto command_time = std::chrono::seconds(15);
-/// A node that is to end gives others so much time to get ready for its services, and the leader so much to say who that is.
-constexpr auto handover = std::chrono::seconds(15), hearing = std::chrono::seconds(2);
 
 class host_config final : public caf::actor_system_config {
  public:
@@ -79,7 +76,9 @@ class host final : public node_host {
   ~host() override {
     // What runs ends first, while the others can still be told: they take it over behind its last checkpoint.
     if (keeper_) {
-      give_away();
+      // Who was replaced has nothing to give: it is fenced, or will be.
+      if (!board_->look().replaced)
+        give_away();
       board_->change([](auto& v) { v.ends = true; });
       keeper_->stop();
     }
@@ -133,23 +132,8 @@ class host final : public node_host {
   void give_away() {
     board_->change([](auto& v) { v.leaving = true; });
     const auto began = system_clock().monotonic();
-    auto runs_here = [](const std::vector<running_service>& all, const std::string& name) {
-      return std::any_of(all.begin(), all.end(), [&](const auto& s) { return s.active && s.name == name; });
-    };
-    for (;; std::this_thread::sleep_for(std::chrono::milliseconds(50))) {
-      const auto mine = keeper_->report();
-      const auto seen = board_->look();
-      const auto leader = seen.reports.find(seen.control ? seen.control->leader().node : "");
-      const auto moving = leader != seen.reports.end() &&
-                          std::any_of(leader->second.moves.begin(), leader->second.moves.end(),
-                                      [&](const planned_move& m) { return !m.standby && runs_here(mine, m.service); });
-      const auto stopping =
-          std::any_of(mine.begin(), mine.end(), [](const auto& s) { return s.active && s.phase == "stopping"; });
-      const auto passed = system_clock().monotonic() - began;
-      const auto runs = std::any_of(mine.begin(), mine.end(), [](const auto& s) { return s.active; });
-      if (!runs || passed > handover || (passed > hearing && !moving && !stopping))
-        return;
-    }
+    while (gives_away(board_->look(), keeper_->report(), system_clock().monotonic() - began))
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
 
   result<> open_seat() {

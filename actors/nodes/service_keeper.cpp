@@ -184,11 +184,7 @@ void service_keeper::make_ready(const node_board::view& seen, const std::map<std
     for (const auto& m : leader->second.moves)
       if (m.to == options_.self && !ours.contains(m.service))
         coming.insert(m.service);
-  {
-    // One that is still at its end here holds its store.
-    std::lock_guard lock(mutex_);
-    std::erase_if(coming, [&](const auto& name) { return services_.contains(name); });
-  }
+  // One that is still at its end here holds its store: that is said then, as what is in the way.
   warmer_->want(*seen.control->services(), std::move(coming));
 }
 

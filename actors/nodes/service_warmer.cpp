@@ -35,6 +35,7 @@ void service_warmer::want(const cluster::services_record& file, std::set<std::st
 bool service_warmer::lets_go_of(const std::string& service) {
   std::lock_guard lock(mutex_);
   wanted_.erase(service);
+  for_start_ = for_start_ || working_at_ == service;
   return working_at_ != service;
 }
 
@@ -68,20 +69,20 @@ void service_warmer::run() {
   }
 }
 
-result<> service_warmer::go_on(const std::string& service) const {
+result<> service_warmer::go_on() const {
   std::lock_guard lock(mutex_);
-  // What is let go because it starts here now is not read a second time by that.
-  if (stop_)
-    return error{errc::cancelled, "store of " + service + ": the node stops"};
+  if (stop_ || !(for_start_ || wanted_.contains(working_at_)))
+    return error{errc::cancelled, "the store is not wanted any more"};
   return success();
 }
 
 void service_warmer::pass(std::unique_lock<std::mutex>& lock, const std::string& service) {
   working_at_ = service;
+  for_start_ = false;
   auto file = file_;
   lock.unlock();
   auto begun = system_clock().monotonic();
-  auto done = options_.warm_up(file, service, [&] { return go_on(service); });
+  auto done = options_.warm_up(file, service, [this] { return go_on(); });
   auto took = system_clock().monotonic() - begun;
   lock.lock();
   working_at_.clear();

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 #include <vector>
+#include <weir/archive/archive_files.hpp>
 #include <weir/cluster/control_record.hpp>
 #include <weir/core/logger.hpp>
 #include <weir/core/timestamp.hpp>
@@ -17,7 +18,7 @@ namespace weir {
 /// Brings this node's store of a service of the file, which does not run here, up to the copy of its checkpoints. The newest
 /// checkpoint in it then, 0: there is no copy yet. May block for as long as the shared directory does; ends when `go_on` says no.
 using warm_up_function = std::function<result<std::uint64_t>(const cluster::services_record& file, const std::string& service,
-                                                             const std::function<result<>()>& go_on)>;
+                                                             const go_on_function& go_on)>;
 
 struct service_warmer_options {
   warm_up_function warm_up;
@@ -34,9 +35,10 @@ class service_warmer {
   explicit service_warmer(service_warmer_options o);
   ~service_warmer() { stop(); }
   service_warmer(const service_warmer&) = delete;
-  /// These from now on, and no others. What was made of others stays on the disk.
+  /// These from now on, and no others: a pass over another one ends. What was made of it stays on the disk.
   void want(const cluster::services_record& file, std::set<std::string> services);
-  /// Nothing is done for the service from now on. False: its store is still being worked at; ask again.
+  /// Nothing is done for the service, which is to start here, from now on. False: a pass, which its start would have to make
+  /// otherwise, goes on to its end; ask again.
   bool lets_go_of(const std::string& service);
   /// How far each wanted one is.
   [[nodiscard]] std::vector<warm_service> report() const;
@@ -51,7 +53,7 @@ class service_warmer {
     duration last = duration::max(); ///< What the newest pass took.
   };
   void run();
-  [[nodiscard]] result<> go_on(const std::string& service) const;
+  [[nodiscard]] result<> go_on() const;
   void pass(std::unique_lock<std::mutex>& lock, const std::string& service);
 
   service_warmer_options options_;
@@ -60,6 +62,7 @@ class service_warmer {
   cluster::services_record file_;
   std::map<std::string, wanted> wanted_;
   std::string working_at_;
+  bool for_start_ = false; ///< The service that is worked at is to start here.
   bool stop_ = false;
   std::thread thread_;
 };

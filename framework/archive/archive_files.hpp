@@ -96,10 +96,18 @@ result<> roll_forward(const archived& copy, const job_store_options& store, cons
 /// those of `go_on`.
 result<> rebuild_from_archive(const archived& copy, const job_store_options& store, const go_on_function& go_on = {});
 
+/// What is known of a store from one pass of warm_up to the next.
+struct warm_up_state {
+  bool rebuilt = false;         ///< It was made from its copy here: what is damaged in it is damaged there.
+  std::optional<archived> done; ///< The copy as it was when the store was brought up to it.
+};
+
 /// Brings the store of a job up to its copy on a machine where the job does not run, while its owner goes on elsewhere, so that
 /// a start there has little to read (warm-up replicas, KIP-441). One pass; the newest complete checkpoint that is in the store
-/// then, 0: there is no copy yet. The caller holds the store_lock. Blocks as long as reading takes. Errors: as
+/// then, 0: there is no copy yet, or its owner was faster than the pass. `state` is of this store, at first as it is made; a
+/// pass over a copy without news costs a look. The caller holds the store_lock. Blocks as long as reading takes. Errors: as
 /// rebuild_from_archive; the store is whole behind an error, and the next pass goes on from there.
-result<std::uint64_t> warm_up(const archive_options& o, const job_store_options& store, const go_on_function& go_on = {});
+result<std::uint64_t> warm_up(const archive_options& o, const job_store_options& store, warm_up_state& state,
+                              const go_on_function& go_on = {});
 
 } // namespace weir

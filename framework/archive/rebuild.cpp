@@ -8,6 +8,18 @@ namespace {
 
 using namespace archive_detail;
 
+/// What it means that a file is not there which change `serial` needs: damage, or (not_found) that a newer snapshot has replaced
+/// it since the copy was looked at.
+error missing(const archived& copy, std::uint64_t serial, const std::string& what) {
+  auto files = list_files(copy.path);
+  if (!files)
+    return files.err();
+  for (const auto& f : *files)
+    if (f.what == archive_file::kind::snapshot && f.serial > copy.snapshot && f.serial >= serial)
+      return {errc::not_found, "a newer snapshot has replaced it: " + what};
+  return {errc::store_corrupt, what};
+}
+
 /// All changes behind what the store has, in their order.
 result<> make_changes(const archived& copy, const std::vector<archive_file>& files, store_rebuild& store,
                       const go_on_function& go_on) {
@@ -26,7 +38,7 @@ result<> make_changes(const archived& copy, const std::vector<archive_file>& fil
     ++next;
   }
   if (next <= copy.serial)
-    return error{errc::store_corrupt, "the copy of the checkpoints in '" + copy.path + "' has no change " + std::to_string(next)};
+    return missing(copy, next, "the copy of the checkpoints in '" + copy.path + "' has no change " + std::to_string(next));
   return success();
 }
 
@@ -46,14 +58,14 @@ result<> merge(const job_store_options& options, const go_on_function& go_on) {
   return success();
 }
 
-result<> rebuild(const archived& copy, const job_store_options& store, const std::string& work, const go_on_function& go_on) {
+result<> rebuild_in(const std::string& work, const archived& copy, const job_store_options& store, const go_on_function& go_on) {
   WEIR_ASSIGN(auto files, list_files(copy.path));
   std::optional<archive_file> snapshot;
   for (const auto& f : files)
     if (f.what == archive_file::kind::snapshot && f.serial == copy.snapshot)
       snapshot = f;
   if (!snapshot)
-    return error{errc::store_corrupt, "the copy of the checkpoints in '" + copy.path + "' has no snapshot"};
+    return missing(copy, copy.snapshot, "the copy of the checkpoints in '" + copy.path + "' has no snapshot");
   remove_directory(work);
   WEIR_TRY(storage_detail::make_directories(work));
   WEIR_TRY(fetch_file(copy.path + "/" + snapshot->name(), {snapshot->size, snapshot->hash}, work + "/data.mdb", go_on));
@@ -69,14 +81,24 @@ result<> rebuild(const archived& copy, const job_store_options& store, const std
   }
   WEIR_TRY(merge(options, go_on));
   WEIR_TRY(hit(fail_point::copy_rebuilt));
-  WEIR_TRY(put_in_place(work, store.directory));
-  remove_directory(work);
-  return hit(fail_point::copy_store_replaced);
+  return put_in_place(work, store.directory);
 }
 
-} // namespace
+result<> rebuild(const archived& copy, const job_store_options& store, const go_on_function& go_on) {
+  const auto work = store.directory + ".rebuild";
+  auto made = rebuild_in(work, copy, store, go_on);
+  remove_directory(work); // As large as the store, and of no use to the next try.
+  return made ? hit(fail_point::copy_store_replaced) : made;
+}
 
-namespace {
+result<> roll(const archived& copy, const job_store_options& store, const go_on_function& go_on) {
+  WEIR_ASSIGN(auto files, list_files(copy.path));
+  {
+    WEIR_ASSIGN(auto target, rebuild_store(store));
+    WEIR_TRY(make_changes(copy, files, *target, go_on));
+  }
+  return merge(store, go_on);
+}
 
 /// Its owner goes on meanwhile and removes what a newer snapshot replaces.
 result<> unless_changed(const result<>& done) {
@@ -88,46 +110,53 @@ result<> unless_changed(const result<>& done) {
 } // namespace
 
 result<> rebuild_from_archive(const archived& copy, const job_store_options& store, const go_on_function& go_on) {
-  return unless_changed(rebuild(copy, store, store.directory + ".rebuild", go_on));
+  return unless_changed(rebuild(copy, store, go_on));
 }
 
 result<> roll_forward(const archived& copy, const job_store_options& store, const go_on_function& go_on) {
-  auto files = list_files(copy.path);
-  if (!files)
-    return unless_changed(files.err());
-  {
-    WEIR_ASSIGN(auto target, rebuild_store(store));
-    WEIR_TRY(unless_changed(make_changes(copy, *files, *target, go_on)));
-  }
-  return merge(store, go_on);
+  return unless_changed(roll(copy, store, go_on));
 }
 
 namespace {
 
-result<std::uint64_t> warm_up_once(const archive_options& o, const job_store_options& store, const go_on_function& go_on) {
+result<std::uint64_t> warm_up_once(const archive_options& o, const job_store_options& store, warm_up_state& state,
+                                   const go_on_function& go_on) {
   WEIR_ASSIGN(auto found, look_into_archive(o));
   if (!found)
     return std::uint64_t{0};
+  if (state.done && state.done->path == found->path && state.done->serial == found->serial)
+    return found->newest.checkpoint;
   standing_facts facts;
   {
     WEIR_ASSIGN(auto open, open_job_store(store));
     WEIR_ASSIGN(facts, look_at_standing(o, *open));
   }
-  auto standing = decide_standing(facts);
-  if (standing == archive_standing::rebuild)
-    WEIR_TRY(rebuild_from_archive(*facts.found, store, go_on));
-  if (standing == archive_standing::roll_forward)
-    WEIR_TRY(roll_forward(*facts.found, store, go_on));
-  auto behind = standing == archive_standing::go_on || standing == archive_standing::begin;
-  return behind ? facts.newest.checkpoint : facts.found->newest.checkpoint;
+  facts.rebuilt = state.rebuilt;
+  switch (decide_standing(facts)) {
+    case archive_standing::begin: // Of use there is nothing in the copy; a start will say so.
+      return facts.newest.checkpoint;
+    case archive_standing::go_on:
+      break;
+    case archive_standing::roll_forward:
+      WEIR_TRY(roll(*facts.found, store, go_on));
+      break;
+    case archive_standing::rebuild:
+      state.done.reset();
+      WEIR_TRY(rebuild(*facts.found, store, go_on));
+      state.rebuilt = true;
+      break;
+  }
+  state.done = facts.found;
+  return facts.found->newest.checkpoint;
 }
 
 } // namespace
 
-result<std::uint64_t> warm_up(const archive_options& o, const job_store_options& store, const go_on_function& go_on) {
-  auto done = warm_up_once(o, store, go_on);
-  if (!done)
-    return unless_changed(done.err()).err();
+result<std::uint64_t> warm_up(const archive_options& o, const job_store_options& store, warm_up_state& state,
+                              const go_on_function& go_on) {
+  auto done = warm_up_once(o, store, state, go_on);
+  if (!done && done.err().code == errc::not_found)
+    return std::uint64_t{0};
   return done;
 }
 

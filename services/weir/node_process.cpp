@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <ostream>
 #include <set>
@@ -128,6 +129,24 @@ result<std::unique_ptr<runtime>> start_one(result<node_job> job, const program_s
   return seams.start({job->file.value.runtime.threads, std::move(ask_elsewhere)}, std::move(one));
 }
 
+/// Of the warmer's thread. User code plans the jobs of a file: once for each file and service, not for each pass.
+warm_up_function warming(std::function<result<node_job>(const cluster::services_record&, const std::string&)> job) {
+  struct planned {
+    std::uint64_t version = 0;
+    warm_target target;
+  };
+  return
+      [job = std::move(job), all = std::make_shared<std::map<std::string, planned>>()](
+          const cluster::services_record& file, const std::string& name, const go_on_function& go_on) -> result<std::uint64_t> {
+        auto found = all->find(name);
+        if (found == all->end() || found->second.version != file.version) {
+          WEIR_ASSIGN(auto one, job(file, name));
+          found = all->insert_or_assign(name, planned{file.version, warm_target_of(one.spec)}).first;
+        }
+        return warm_up_store(found->second.target, go_on);
+      };
+}
+
 result<node_start> start_of(const program& p, const config& c, const program_seams& seams) {
   node_start s;
   WEIR_ASSIGN(s.host, host_of(c));
@@ -149,11 +168,7 @@ result<node_start> start_of(const program& p, const config& c, const program_sea
                                        decltype(runtime_options::ask_elsewhere) ask_elsewhere) {
     return start_one(job(file, name), seams, std::move(ask_elsewhere));
   };
-  s.host.warm_up = [job](const cluster::services_record& file, const std::string& name,
-                         const std::function<result<>()>& go_on) -> result<std::uint64_t> {
-    WEIR_ASSIGN(auto one, job(file, name));
-    return warm_up_store(one.spec, go_on);
-  };
+  s.host.warm_up = warming(job);
   for (const auto& connection : c.connections)
     if (connection.name == c.node.control)
       s.control = connection;

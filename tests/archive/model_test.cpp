@@ -157,7 +157,7 @@ class model {
   /// The machine that will be the next gets ready, while the job runs here.
   void warm() {
     const copied_job next(next_machine(), shared());
-    auto in_it = warm_up(next.archive(), next.options());
+    auto in_it = warm_up(next.archive(), next.options(), warm_state_);
     REQUIRE(in_it.ok());
     // A change that the store failed to make behind its copy is in that one already.
     CHECK((*in_it == now_.checkpoint || (maybe_ && *in_it == maybe_->checkpoint)));
@@ -173,6 +173,7 @@ class model {
     auto frozen = std::move(job_);
     job_ = std::make_unique<copied_job>(next_machine(), shared());
     ++machines_;
+    warm_state_ = {};
     auto standing = job_->start();
     if (just_now)
       CHECK(standing == archive_standing::go_on);
@@ -216,7 +217,8 @@ class model {
   std::uint64_t number_ = 0, published_ = 0;
   int machines_ = 0;
   bool older_ = false;
-  bool warm_ = false; ///< The next machine has a store, of some time.
+  warm_up_state warm_state_; ///< Of the next machine.
+  bool warm_ = false;        ///< The next machine has a store, of some time.
 };
 
 } // namespace

@@ -260,3 +260,27 @@ TEST_CASE("a service that is at the end of its input is not begun again") {
   k.file(2);
   REQUIRE(eventually([&] { return k.starts() == 2; }));
 }
+
+TEST_CASE("a node that is to end waits for others that get ready for its services, and for no longer than that") {
+  cluster::cluster_state state;
+  cluster::control_record term{{{state.term(), 0}, 1}, cluster::term_record{"a", 1}};
+  REQUIRE(state.apply({0, cluster::encode_control(term)}).ok());
+  node_board::view v;
+  v.control = std::make_shared<const cluster::cluster_state>(state);
+  std::vector<running_service> mine{{"s1", 1, "running", "", true, false, 3, 0}};
+  CHECK(gives_away(v, mine, 1s)); // The leader may not have said yet who gets it.
+  CHECK_FALSE(gives_away(v, mine, 3s));
+  v.reports["b"].moves = {{"s1", "c", false}}; // Who does not lead.
+  CHECK_FALSE(gives_away(v, mine, 3s));
+  v.reports["a"].moves = {{"s2", "c", false}, {"s1", "c", true}};
+  CHECK_FALSE(gives_away(v, mine, 3s));
+  v.reports["a"].moves.push_back({"s1", "c", false});
+  CHECK(gives_away(v, mine, 3s));
+  CHECK_FALSE(gives_away(v, mine, 16s));
+  v.reports.clear();
+  mine.front().phase = "stopping";
+  CHECK(gives_away(v, mine, 3s));
+  mine.front().active = false;
+  CHECK_FALSE(gives_away(v, mine, 1s));
+  CHECK_FALSE(gives_away(v, {}, 1s));
+}

@@ -125,3 +125,27 @@ TEST_CASE("a pass that would take long ends when the node stops") {
   w.warmer->stop();
   CHECK(w.begun("one") == 0);
 }
+
+TEST_CASE("a pass ends when its store is not wanted any more, but goes on when the service is to start here") {
+  warming w;
+  w.until_told = true;
+  w.warmer->want(w.file, {"one"});
+  REQUIRE(eventually([&] { return w.asked > 0; }));
+  SECTION("not wanted") {
+    w.warmer->want(w.file, {"two"});
+    w.asked = 0;
+    REQUIRE(eventually([&] { return w.asked > 1; })); // The other one's.
+    CHECK(w.warmer->lets_go_of("one"));
+  }
+  SECTION("it starts here") {
+    CHECK_FALSE(w.warmer->lets_go_of("one"));
+    w.warmer->want(w.file, {});
+    w.asked = 0;
+    REQUIRE(eventually([&] { return w.asked > 1; }));
+    CHECK_FALSE(w.warmer->lets_go_of("one"));
+    w.until_told = false;
+    REQUIRE(eventually([&] { return w.warmer->lets_go_of("one"); }));
+    CHECK(w.begun("one") == 1);
+  }
+  w.until_told = false;
+}

@@ -1,6 +1,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 
 #include "tests/catch.hpp"
 #include "tests/e2e/nodes/cluster_of_nodes.hpp"
@@ -127,6 +128,15 @@ void check(const std::string& who, const verdict& v) {
   CHECK(v.totals > 0);
 }
 
+/// How often the log of a node says that a service goes to another one.
+std::size_t given_away(const fs::path& log) {
+  std::ifstream in(log);
+  std::size_t out = 0;
+  for (std::string line; std::getline(in, line);)
+    out += line.find("a service goes to another node") != std::string::npos ? 1 : 0;
+  return out;
+}
+
 } // namespace
 
 TEST_CASE("services move while nodes drain, are killed and come back, and each event counts once") {
@@ -177,9 +187,18 @@ TEST_CASE("services move while nodes drain, are killed and come back, and each e
   s.until_all_run("the services of a killed node run elsewhere", {other});
   s.check_standbys(before, other, standby);
   nodes.wait_until("every order has come to its end", [&] { return s.reached(s.what.settled); });
+  // The first that is stopped gives its services away while they run, to the last one.
+  std::vector<std::string> left;
   for (const auto* node : {"a", "b", "c"})
     if (node != other)
-      nodes.stop(node);
+      left.emplace_back(node);
+  auto had = std::size_t{0};
+  for (const auto& [service, node] : nodes.running())
+    had += node == left.front() ? 1 : 0;
+  const auto given = given_away(nodes.log(left.front()));
+  nodes.stop(left.front());
+  CHECK(given_away(nodes.log(left.front())) >= given + had);
+  nodes.stop(left.back());
 
   // A process without a store goes on from the copies, to the end of all input.
   process::setup last;
