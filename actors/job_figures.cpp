@@ -21,7 +21,7 @@ std::optional<timestamp> time_of(std::int64_t us) {
 } // namespace
 
 job_figures::job_figures(const job_plan& plan, const std::vector<std::size_t>& tasks, const job_figures* before)
-    : edges_(plan.edges) {
+    : shard_(plan.shard), edges_(plan.edges) {
   vertices_.resize(plan.vertices.size());
   for (std::size_t v = 0; v < vertices_.size(); ++v) {
     auto& to = vertices_[v];
@@ -65,7 +65,7 @@ void job_figures::describe(job_status& s, duration now) const {
     for (std::size_t p = 0; vertex.kind == vertex_kind::source && p < vertex.tasks.size(); ++p) {
       const auto& own = vertex.tasks[p].own;
       auto state = own.state.load(relaxed);
-      s.partitions.push_back({vertex.name, vertex.topic, static_cast<std::int32_t>(p), own.records_in.load(relaxed),
+      s.partitions.push_back({vertex.name, vertex.topic, shard_.partition(p), own.records_in.load(relaxed),
                               own.next_offset.load(relaxed), own.lag.load(relaxed), time_of(own.watermark_us.load(relaxed)),
                               state == partition_state::idle, state == partition_state::ended});
       s.partitions.back().waits_for_memory = state == partition_state::held;
@@ -138,7 +138,7 @@ std::optional<held_by> job_figures::slowest(const std::function<bool(std::size_t
       if (!counts(own.state.load(relaxed)) || at >= lowest)
         continue;
       lowest = at;
-      out = held_by{vertices_[s].name, static_cast<std::int32_t>(p)};
+      out = held_by{vertices_[s].name, shard_.partition(p)};
     }
   }
   return out;

@@ -57,7 +57,8 @@ class job_figures {
     task_figures own;
     std::deque<edge_figures> edges; ///< By out-port.
   };
-  [[nodiscard]] task& at(std::size_t vertex, std::size_t subtask) { return vertices_[vertex].tasks[subtask]; }
+  /// `place`: among the tasks, or the partitions read, of the vertex.
+  [[nodiscard]] task& at(std::size_t vertex, std::size_t place) { return vertices_[vertex].tasks[place]; }
 
   /// Fills operators, partitions and channels.
   void describe(job_status& s, duration now) const;
@@ -76,6 +77,7 @@ class job_figures {
   /// The partition with the lowest watermark of those that count, among these sources.
   [[nodiscard]] std::optional<held_by> slowest(const std::function<bool(std::size_t source)>& among) const;
 
+  service_shard shard_;
   std::deque<vertex_figures> vertices_;
   std::vector<edge_plan> edges_;
 };

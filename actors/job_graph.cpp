@@ -65,11 +65,12 @@ chain_context job_graph::context_of(const instance& i) const {
   auto& v = spec_.plan.vertices[i.vertex];
   chain_context c;
   c.job = spec_.plan.job;
+  c.shard = spec_.plan.shard;
   c.vertex = v.name;
   c.subtask = i.subtask;
   c.parallelism = static_cast<int>(instances_[i.vertex].size());
   c.max_parallelism = spec_.plan.max_parallelism;
-  auto groups = range_of(static_cast<std::uint32_t>(i.subtask), c.max_parallelism, static_cast<std::uint32_t>(c.parallelism));
+  auto groups = range_of(static_cast<std::uint32_t>(i.place), c.max_parallelism, static_cast<std::uint32_t>(c.parallelism));
   c.first_key_group = groups.first;
   c.last_key_group = groups.last;
   c.time = &system_clock();
@@ -96,7 +97,9 @@ void job_graph::size(const recovered_job& job) {
     instances_[v].resize(tasks[v]);
     for (std::size_t n = 0; n < instances_[v].size(); ++n) {
       instances_[v][n].vertex = v;
-      instances_[v][n].subtask = static_cast<int>(n);
+      instances_[v][n].place = n;
+      instances_[v][n].subtask =
+          spec_.plan.vertices[v].kind == vertex_kind::source ? spec_.plan.shard.partition(n) : static_cast<int>(n);
     }
     (spec_.plan.vertices[v].kind == vertex_kind::source ? readers_ : tasks_) += instances_[v].size();
   }
@@ -168,7 +171,7 @@ void job_graph::spawn(job_actors& actors) {
       if (kind == vertex_kind::source) {
         i.pending = std::make_shared<std::atomic<bool>>(false);
         i.actor = system_.spawn(reader_actor, reader_options{who(i), shared_, supervisor_, actors.coordinator, i.pending,
-                                                             shared_->meter(i.vertex, static_cast<std::size_t>(i.subtask))});
+                                                             shared_->meter(i.vertex, i.place)});
         actors.readers.push_back(i.actor);
         continue;
       }
@@ -179,7 +182,7 @@ void job_graph::spawn(job_actors& actors) {
       o.coordinator = actors.coordinator;
       o.store = actors.store;
       o.transport = transport_;
-      o.meter = shared_->meter(i.vertex, static_cast<std::size_t>(i.subtask));
+      o.meter = shared_->meter(i.vertex, i.place);
       o.directory = directory_;
       i.actor = system_.spawn(task_actor, o);
       actors.tasks.push_back(i.actor);
@@ -200,7 +203,7 @@ void job_graph::connect() {
       auto targets = instances_[e.to].size();
       for (auto& from : instances_[e.from]) {
         if (e.route == routing::forward) {
-          f(e, from, static_cast<std::size_t>(from.subtask) % targets);
+          f(e, from, from.place % targets);
           continue;
         }
         for (std::size_t to = 0; to < targets; ++to)

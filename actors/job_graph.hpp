@@ -39,7 +39,8 @@ class job_graph {
   /// One parallel instance of a vertex before it is installed in its actor.
   struct instance {
     std::size_t vertex = 0;
-    int subtask = 0;
+    std::size_t place = 0; ///< Among those of its vertex.
+    int subtask = 0;       ///< The same; of a reader its partition.
     caf::actor actor;
     std::vector<in_channel> inputs;
     std::map<std::uint32_t, upstream> senders;

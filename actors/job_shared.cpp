@@ -103,9 +103,9 @@ void job_shared::lay_out(const job_plan& plan, const std::vector<std::size_t>& t
   figures_ = std::make_shared<job_figures>(plan, tasks, figures_.get());
 }
 
-task_meter job_shared::meter(std::size_t vertex, std::size_t subtask) {
+task_meter job_shared::meter(std::size_t vertex, std::size_t place) {
   std::lock_guard lock(mutex_);
-  return task_meter(std::shared_ptr<job_figures::task>(figures_, &figures_->at(vertex, subtask)));
+  return task_meter(std::shared_ptr<job_figures::task>(figures_, &figures_->at(vertex, place)));
 }
 
 job_status job_shared::status() const {

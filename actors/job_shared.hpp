@@ -76,7 +76,7 @@ struct job_shared {
   /// An attempt lays out its graph, `tasks` by vertex; no actor of an earlier one is alive. The figures of one task are at
   /// `meter`, for its actor.
   void lay_out(const job_plan& plan, const std::vector<std::size_t>& tasks);
-  [[nodiscard]] task_meter meter(std::size_t vertex, std::size_t subtask);
+  [[nodiscard]] task_meter meter(std::size_t vertex, std::size_t place);
 
   [[nodiscard]] job_status status() const;
 

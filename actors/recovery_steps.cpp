@@ -25,6 +25,9 @@ std::string publisher_id(const job_spec& spec, const std::string& connection) {
   return spec.name_space + "." + spec.plan.job + "." + connection + ".0";
 }
 
+/// All shards show their offsets in the group of their service; each has its own partitions.
+const std::string& whole_name(const job_plan& plan) { return plan.shard.whole() ? plan.job : plan.shard.service; }
+
 bool uses_outbox(const vertex_plan& v) { return v.kind == vertex_kind::sink && v.sink.guarantee == delivery::exactly_once; }
 
 } // namespace
@@ -122,7 +125,7 @@ result<> recovery_steps::open_connections(attempt_connections& c) {
   for (auto& consumer : source_consumers(spec_.plan)) {
     WEIR_ASSIGN(auto* from, find(consumer.connection));
     WEIR_ASSIGN(auto opened,
-                from->open_source(spec_.name_space + "." + spec_.plan.job, share / sources * consumer.sources.size(), log_));
+                from->open_source(spec_.name_space + "." + whole_name(spec_.plan), share / sources * consumer.sources.size(), log_));
     std::shared_ptr<source_connection> shared(std::move(opened));
     for (auto& name : consumer.sources)
       c.sources[name] = shared;
@@ -342,20 +345,38 @@ result<> recovery_steps::check_plan() {
 }
 
 result<> recovery_steps::make_own_topics(attempt_connections& c, recovered_job& job) {
-  constexpr std::int32_t partitions = 4;
   for (auto& v : spec_.plan.vertices)
     for (auto& topic : v.command_topics) {
-      WEIR_ASSIGN(auto d, c.sinks.at(topic.connection)->ensure_topic(topic.topic, partitions, false));
+      WEIR_ASSIGN(auto d, c.sinks.at(topic.connection)->ensure_topic(topic.topic, for_shards(4), false));
       job.command_topics[topic.connection + "/" + topic.topic] = d;
     }
   // Services that read each other's output would wait for it for ever.
   for (auto& v : spec_.plan.vertices) {
     if (v.kind != vertex_kind::sink || v.sink.partitions == 0)
       continue;
-    if (auto d = c.sinks.at(v.sink.topic.connection)->ensure_topic(v.sink.topic.topic, v.sink.partitions, false); !d)
+    const auto read_back =
+        std::any_of(spec_.plan.vertices.begin(), spec_.plan.vertices.end(), [&](auto& r) { return r.source.written_by == v.name; });
+    const auto partitions = read_back ? for_shards(v.sink.partitions) : v.sink.partitions;
+    if (auto d = c.sinks.at(v.sink.topic.connection)->ensure_topic(v.sink.topic.topic, partitions, false); !d)
       return d.err().in("sink '" + v.name + "'");
   }
   return success();
+}
+
+std::int32_t recovery_steps::for_shards(std::int32_t wanted) const {
+  const auto of = static_cast<std::int32_t>(spec_.plan.shard.of);
+  return (wanted + of - 1) / of * of;
+}
+
+result<> recovery_steps::check_divides(const vertex_plan& v, std::int32_t partitions) const {
+  const auto of = spec_.plan.shard.of;
+  if (static_cast<std::uint32_t>(partitions) % of == 0)
+    return success();
+  return error{errc::incompatible,
+               "topic '" + v.source.topic.topic + "' of source '" + v.name + "' has " + std::to_string(partitions) +
+                   " partitions, which do not divide into the " + std::to_string(of) + " shards of '" + spec_.plan.shard.service +
+                   "'. Give the topic a multiple of " + std::to_string(of) +
+                   " (more partitions can be added), or the service another number of shards and another name"};
 }
 
 result<> recovery_steps::wait_for_inputs(attempt_connections& c, std::map<std::string, std::int32_t>& partitions) {
@@ -367,6 +388,7 @@ result<> recovery_steps::wait_for_inputs(attempt_connections& c, std::map<std::s
     for (;;) {
       auto d = c.sources.at(v.name)->describe(topic.topic);
       if (d && d->partitions > 0) {
+        WEIR_TRY(check_divides(v, d->partitions));
         partitions[v.name] = d->partitions;
         break;
       }
@@ -405,7 +427,8 @@ result<> recovery_steps::resolve(attempt_connections& c, const std::map<std::str
       return error{errc::incompatible, "topic '" + v.source.topic.topic + "' of through() '" + v.name + "' had " +
                                            std::to_string(known->second) + " partitions and has " + std::to_string(count) +
                                            ": its keys are bound to partitions. Give through() another topic"};
-    for (std::int32_t p = 0; p < count; ++p) {
+    for (std::size_t n = 0; n < spec_.plan.shard.count(count); ++n) {
+      const auto p = spec_.plan.shard.partition(n);
       auto start = start_of(*c.sources.at(v.name), v, p, job);
       if (!start)
         return start.err().in("source '" + v.name + "', topic '" + v.source.topic.topic + "' partition " + std::to_string(p));
@@ -511,7 +534,7 @@ result<> recovery_steps::bound(attempt_connections& c, recovered_job& job) {
 result<> recovery_steps::prepare_destinations(attempt_connections& c, recovered_job& job) {
   std::int32_t like = 1;
   for (auto& [vertex, by_partition] : job.readers)
-    like = std::max(like, static_cast<std::int32_t>(by_partition.size()));
+    like = std::max(like, static_cast<std::int32_t>(by_partition.size() * spec_.plan.shard.of));
   for (auto& v : spec_.plan.vertices) {
     if (v.kind != vertex_kind::sink)
       continue;

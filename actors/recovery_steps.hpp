@@ -76,6 +76,9 @@ class recovery_steps {
   result<> publish_left(attempt_connections& c, const recovery_plan& plan);
   result<> claim(attempt_connections& c, const recovery_plan& plan, std::vector<std::string> marked);
   result<> check_plan();
+  /// So many partitions, or a few more, that the shards divide them.
+  [[nodiscard]] std::int32_t for_shards(std::int32_t wanted) const;
+  [[nodiscard]] result<> check_divides(const vertex_plan& v, std::int32_t partitions) const;
   result<> make_own_topics(attempt_connections& c, recovered_job& job);
   result<> wait_for_inputs(attempt_connections& c, std::map<std::string, std::int32_t>& partitions);
   result<> resolve(attempt_connections& c, const std::map<std::string, std::int32_t>& partitions, recovered_job& job);

@@ -49,7 +49,7 @@ class caf_runtime final : public runtime {
       shared_.push_back(shared);
       for (auto& v : spec.plan.vertices)
         if (v.is_service)
-          directory_->announce(spec.plan.job);
+          directory_->announce(spec.plan.job, spec.plan.shard);
     }
     for (std::size_t i = 0; i < jobs_.size(); ++i)
       system_->spawn(jobs_[i].plan.hosted ? hosted_supervisor : supervisor_actor,
@@ -91,7 +91,7 @@ class caf_runtime final : public runtime {
   void ask(ask_message m, duration timeout, std::function<void(ask_outcome)> done) override {
     if (m.id.empty())
       m.id = client_ + "/" + std::to_string(next_ask_.fetch_add(1));
-    auto owner = directory_->find_here(m.service, m.key_hash);
+    auto owner = directory_->find_here(m);
     if (owner.missing)
       return done(*owner.missing);
     caf::anon_send(asker_, msg::ask_order{owner.task, std::move(m), timeout, std::move(done)});
@@ -147,7 +147,7 @@ result<> fits(const job_spec& spec) {
                                        std::to_string(tasks) + " tasks, " + std::to_string(connections) +
                                        " connections), its share of memory.limit is " + std::to_string(spec.memory_limit >> 20) +
                                        " MiB: " + std::to_string((needed - spec.memory_limit) >> 20) +
-                                       " MiB short. Raise memory.limit or lower the parallelism"};
+                                       " MiB short. Raise memory.limit, or lower the parallelism or the number of shards"};
 }
 
 } // namespace

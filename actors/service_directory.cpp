@@ -3,9 +3,11 @@
 
 namespace weir {
 
-void service_directory::announce(const std::string& service) {
+void service_directory::announce(const std::string& service, const service_shard& shard) {
   std::lock_guard lock(mutex_);
   services_.try_emplace(service);
+  if (!shard.whole())
+    shards_[shard.service] = shard.of;
 }
 
 void service_directory::set(const std::string& service, std::vector<caf::actor> tasks, std::uint32_t max_parallelism) {
@@ -23,13 +25,25 @@ void service_directory::set_relay(caf::actor relay) {
   relay_ = std::move(relay);
 }
 
-service_directory::owner service_directory::find(const std::string& service, std::uint64_t key_hash) const {
+void service_directory::name_shard(ask_message& m) const {
+  std::lock_guard lock(mutex_);
+  if (auto found = shards_.find(m.service); found != shards_.end())
+    m.service = shard_name(m.service, m.topic_hash % found->second);
+}
+
+service_directory::owner service_directory::find(ask_message& m) const {
+  name_shard(m);
   {
     std::lock_guard lock(mutex_);
-    if (relay_ && !services_.contains(service))
+    if (relay_ && !services_.contains(m.service))
       return {relay_, std::nullopt};
   }
-  return find_here(service, key_hash);
+  return find_here(m.service, m.key_hash);
+}
+
+service_directory::owner service_directory::find_here(ask_message& m) const {
+  name_shard(m);
+  return find_here(m.service, m.key_hash);
 }
 
 service_directory::owner service_directory::find_here(const std::string& service, std::uint64_t key_hash) const {

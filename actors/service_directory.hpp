@@ -12,8 +12,8 @@ namespace weir {
 /// Where the keys of this process's actor services live. Any thread.
 class service_directory {
  public:
-  /// The service exists; its tasks may be down.
-  void announce(const std::string& service);
+  /// The service, or this shard of one, exists; its tasks may be down.
+  void announce(const std::string& service, const service_shard& shard = {});
   /// Its tasks by subtask, while an attempt runs; none behind it.
   void set(const std::string& service, std::vector<caf::actor> tasks, std::uint32_t max_parallelism);
   void clear(const std::string& service);
@@ -25,8 +25,10 @@ class service_directory {
     caf::actor task;
     std::optional<ask_error> missing; ///< Why there is none.
   };
-  [[nodiscard]] owner find(const std::string& service, std::uint64_t key_hash) const;
+  /// Who takes the ask. One of a service whose shards are known here then names the shard of its key.
+  [[nodiscard]] owner find(ask_message& m) const;
   /// The same, of services of this runtime only.
+  [[nodiscard]] owner find_here(ask_message& m) const;
   [[nodiscard]] owner find_here(const std::string& service, std::uint64_t key_hash) const;
 
  private:
@@ -34,8 +36,11 @@ class service_directory {
     std::vector<caf::actor> tasks;
     std::uint32_t max_parallelism = 128;
   };
+  void name_shard(ask_message& m) const;
+
   mutable std::mutex mutex_;
   std::map<std::string, entry> services_;
+  std::map<std::string, std::uint32_t> shards_; ///< How many, by service.
   caf::actor relay_;
 };
 

@@ -18,7 +18,7 @@ void service_side::answer(std::uint64_t call, ask_outcome outcome) {
 }
 
 void service_side::ask(std::uint64_t call, ask_message m, duration timeout) {
-  auto owner = directory_->find(m.service, m.key_hash);
+  auto owner = directory_->find(m);
   if (owner.missing) {
     // Never inside the handler that asks.
     task_.core->call_service(

@@ -158,7 +158,7 @@ class supervisor_of_actor {
         to.next_offset = next;
         to.woken = std::make_shared<std::atomic<bool>>(true);
         to.open = &open;
-        to.meter = shared_.meter(s, static_cast<std::size_t>(partition));
+        to.meter = shared_.meter(s, spec_.plan.shard.place_of(partition));
         to.stop = stop_of(v, partition, connections);
         WEIR_ASSIGN(to.reader,
                     connections.sources.at(v.name)->open(v.source.topic.topic, partition, next, [wake, woken = to.woken] {
@@ -315,7 +315,7 @@ class supervisor_of_actor {
     for (std::size_t s = 0; s < hosted_.subscriptions.size(); ++s) {
       const auto& v = spec_.plan.vertices[s];
       auto now = connections.sources.at(v.name)->describe(v.source.topic.topic);
-      if (now && !spec_.until_end && static_cast<std::size_t>(now->partitions) > found.readers.at(v.name).size()) {
+      if (now && !spec_.until_end && spec_.plan.shard.count(now->partitions) > found.readers.at(v.name).size()) {
         log_.info("the topic has new partitions: starting again to read them",
                   {{"topic", v.source.topic.topic}, {"partitions", now->partitions}});
         return true;

@@ -153,6 +153,7 @@ void node_asks::from_afar(node_ask a) {
                 std::move(a.question),
                 std::move(a.key),
                 a.key_hash,
+                0,
                 a.schema,
                 std::move(a.payload),
                 std::move(a.id),

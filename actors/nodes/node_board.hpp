@@ -33,6 +33,7 @@ class node_board {
     std::shared_ptr<const cluster::cluster_state> control; ///< Empty: never read.
     std::string trouble;                                   ///< Why the control topic cannot be read now.
     std::vector<planned_move> moves;                       ///< Of this node as the leader.
+    std::map<std::string, std::uint32_t> shards;           ///< How many, by service of the file in force.
     bool leads = false;
     bool replaced = false;
     bool leaving = false; ///< This node is about to end: it gives its services away while they run.
@@ -50,6 +51,12 @@ class node_board {
   void change(F f) {
     std::lock_guard lock(mutex_);
     f(view_);
+  }
+  /// How many shards a service has by the file in force; 1: none, or it is not known.
+  [[nodiscard]] std::uint32_t shards_of(const std::string& service) const {
+    std::lock_guard lock(mutex_);
+    auto found = view_.shards.find(service);
+    return found == view_.shards.end() ? 1 : found->second;
   }
   /// What the seat wants to know; `log_answered` is not ours.
   [[nodiscard]] cluster::control_seat::surroundings surroundings(const std::string& self) const;

@@ -234,13 +234,23 @@ class host final : public node_host {
     needs_.reset();
     if (file.text.empty()) {
       needs_.emplace();
-      return;
+      return note_shards();
     }
     auto listed = options_.list_services(file.text);
     if (listed)
       needs_ = std::move(*listed);
-    else
+    note_shards();
+    if (!listed)
       log_.error("the services file in force cannot be read by this node: it places nothing", {{"cause", listed.err().message}});
+  }
+
+  /// Asks of a service are for one of them.
+  void note_shards() {
+    std::map<std::string, std::uint32_t> shards;
+    for (const auto& need : needs_.value_or(std::vector<cluster::service_need>{}))
+      if (!need.shard.whole())
+        shards[need.shard.service] = need.shard.of;
+    board_->change([&](auto& v) { v.shards = std::move(shards); });
   }
 
   /// By the speaker; on to the seat's thread.

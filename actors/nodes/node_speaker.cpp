@@ -137,6 +137,8 @@ void speaker_state::from_afar(const node_message& m) {
 }
 
 void speaker_state::ask(msg::ask_elsewhere m) {
+  if (const auto of = options.board->shards_of(m.what.service); of > 1)
+    m.what.service = shard_name(m.what.service, m.what.topic_hash % of);
   std::string owner;
   for (const auto& [node, h] : reports)
     for (const auto& s : h.report.services)

@@ -5,6 +5,7 @@
 #include <vector>
 #include <weir/cluster/cluster_state.hpp>
 #include <weir/cluster/placement.hpp>
+#include <weir/record/partition.hpp>
 
 /// Which node runs which service; each runs whole on one. Pure.
 namespace weir::cluster {
@@ -14,6 +15,7 @@ struct service_need {
   std::string name;
   bool with_leader = false; ///< It uses the embedded log, which is the leader's.
   unsigned standby = 0;     ///< Nodes beside its owner that keep its store ready.
+  service_shard shard{};    ///< Which of the shards of a service it is, each placed for itself.
 };
 
 struct placing_facts {

@@ -380,6 +380,22 @@ const settings_of<kafka_connection_config>& kafka_table() {
 
 } // namespace
 
+const setting& shards_setting() {
+  static const setting s = [] {
+    setting out;
+    out.name = "shards";
+    out.sentence =
+        "So many jobs that each have a part of the keys, and may run on different nodes. Fixed for the life of the service's state.";
+    out.type = setting_type::integer;
+    out.fallback = "1";
+    out.min = 1;
+    out.max = 256;
+    out.effect = change_effect::fixed;
+    return out;
+  }();
+  return s;
+}
+
 const std::vector<config_section>& config_sections() {
   static const std::vector<config_section> sections{
       {"", "The file.", &top_table(), [](config& c, const setting_values& v) { c.name_space = top_table().make(v).name_space; }},

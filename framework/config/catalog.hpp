@@ -17,6 +17,9 @@ struct config_section {
 /// All sections of the configuration; with connection_types() the one table of every setting there is.
 [[nodiscard]] const std::vector<config_section>& config_sections();
 
+/// `shards` of a service.
+[[nodiscard]] const setting& shards_setting();
+
 /// Those of a node file.
 [[nodiscard]] const std::vector<config_section>& node_sections();
 

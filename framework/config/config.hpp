@@ -97,9 +97,10 @@ struct node_config {
   duration session = std::chrono::seconds(6);
 };
 
-/// One of `services`: which code, under which name, with which settings.
+/// One of `services`, or one of its shards: which code, under which name, with which settings.
 struct service_config {
-  std::string name;
+  std::string name; ///< Of a shard: shard_name().
+  service_shard shard{};
   std::string type;
   setting_values settings;
   restart_config restart; ///< That of the file, with what the service says itself.
@@ -186,8 +187,9 @@ loaded_config load_node_config(const std::string& path, std::span<const setting_
 /// Empty when it was the last; an empty text has none. Errors: invalid_config (no JSON), not_found.
 result<std::string> without_service(std::string_view text, const std::string& name);
 
-/// By the name of each service of a services file, a hash of all that the file says of it: of itself, and of what is beside
-/// `services`, but for logging, health and the runtime. References to secrets are hashed as they are written. Errors:
+/// By the name of each service of a services file (of one with shards, of each of them), a hash of all that the file says of it: of itself, and of what is beside
+/// `services`, but for logging, health and the runtime. References to secrets are hashed as they are written; where `shards` is
+/// one, the shards are not known and are left out. Errors:
 /// invalid_config (no JSON, no services, one without a name).
 result<std::map<std::string, std::uint64_t>> service_fingerprints(std::string_view text);
 

@@ -215,7 +215,7 @@ class config_loader {
     const auto* object = value.if_object();
     if (object == nullptr)
       return reader_.problem(pointer, "must be an object with name, type and settings");
-    static const std::vector<std::string_view> known{"name", "type", "settings", "restart"};
+    static const std::vector<std::string_view> known{"name", "type", "shards", "settings", "restart"};
     for (const auto& member : *object)
       if (std::find(known.begin(), known.end(), view(member.key())) == known.end())
         reader_.unknown_key(pointer + "/" + pointer_token(member.key()), view(member.key()), known);
@@ -230,9 +230,7 @@ class config_loader {
     } else {
       reader_.problem(pointer, "'name' is missing: the name of the job, its store and its transactional ids");
     }
-    for (const auto& other : out_.value.services)
-      if (!service.name.empty() && other.name == service.name)
-        reader_.problem(pointer + "/name", "/services/" + std::to_string(other.index) + " has this name already");
+    const auto shards = shards_of(*object, pointer);
     if (const auto* type = type_of(*object, pointer, types_, "service")) {
       service.type = type->name;
       static const json::object nothing;
@@ -244,7 +242,31 @@ class config_loader {
         service.settings = group(*settings, pointer + "/settings", *type->settings, {}, true);
       check_topics(service, pointer + "/settings");
     }
-    out_.value.services.push_back(std::move(service));
+    if (shards == 1)
+      return add_service(std::move(service), pointer);
+    for (std::uint32_t i = 0; i < shards; ++i) {
+      auto one = service;
+      one.shard = {i, shards, service.name};
+      one.name = shard_name(service.name, i);
+      add_service(std::move(one), pointer);
+    }
+  }
+
+  std::uint32_t shards_of(const json::object& service, const std::string& pointer) {
+    const auto* given = service.if_contains("shards");
+    auto read = given == nullptr ? std::nullopt : reader_.read(*given, pointer + "/shards", shards_setting());
+    return read ? static_cast<std::uint32_t>(std::get<std::int64_t>(*read)) : 1;
+  }
+
+  void add_service(service_config service, const std::string& pointer) {
+    auto& all = out_.value.services;
+    auto other = std::find_if(all.begin(), all.end(), [&](const auto& s) { return s.name == service.name; });
+    if (other != all.end() && !service.name.empty()) {
+      const auto what = "/services/" + std::to_string(other->index) + " has " +
+                        (service.shard.whole() && other->shard.whole() ? "this name already" : "a shard '" + service.name + "'");
+      return reader_.problem(pointer + "/name", what);
+    }
+    all.push_back(std::move(service));
   }
 
   void check_control() {
@@ -427,7 +449,16 @@ result<std::map<std::string, std::uint64_t>> service_fingerprints(std::string_vi
     const auto* name = object != nullptr ? object->if_contains("name") : nullptr;
     if (name == nullptr || !name->is_string())
       return error{errc::invalid_config, "a service of the services file has no name"};
-    out[std::string(name->get_string())] = hash_bytes(json::serialize(service) + rest);
+    const std::string of(name->get_string());
+    const auto hash = hash_bytes(json::serialize(service) + rest);
+    const auto* shards = object->if_contains("shards");
+    if (shards != nullptr && !shards->is_int64())
+      continue;
+    const auto count = shards == nullptr ? 1 : shards->get_int64();
+    if (count == 1)
+      out[of] = hash;
+    for (std::int64_t i = 0; count > 1 && i < std::min(count, shards_setting().max); ++i)
+      out[shard_name(of, static_cast<std::uint32_t>(i))] = hash;
   }
   return out;
 }

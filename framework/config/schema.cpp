@@ -113,6 +113,7 @@ json::object services_schema(std::span<const service_description> types) {
                                  {"required", required},
                                  {"properties", json::object{{"name", schema_of(name)},
                                                              {"type", json::object{{"const", t.name}}},
+                                                             {"shards", schema_of(shards_setting())},
                                                              {"settings", settings},
                                                              {"restart", json::object{{"$ref", "#/properties/restart"}}}}}});
   }

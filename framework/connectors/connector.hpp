@@ -11,6 +11,7 @@
 #include <weir/checkpoint/types.hpp>
 #include <weir/core/logger.hpp>
 #include <weir/core/result.hpp>
+#include <weir/record/partition.hpp>
 #include <weir/record/raw_record.hpp>
 
 namespace weir {
@@ -175,7 +176,5 @@ struct connection_settings {
 
 result<std::unique_ptr<connection>> make_log_connection(const connection_settings& s);
 result<std::unique_ptr<connection>> make_kafka_connection(const connection_settings& s);
-/// The Java client's default partitioning: murmur2(key) & 0x7fffffff mod partitions.
-std::int32_t murmur2_partition(std::string_view key, std::int32_t partitions);
 
 } // namespace weir

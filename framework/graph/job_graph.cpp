@@ -7,6 +7,9 @@ namespace weir {
 std::size_t operator_graph::add(graph_node node, const char* base_name) {
   if (node.name.empty() && base_name != nullptr)
     node.name = std::string(base_name) + "-" + std::to_string(++unnamed_);
+  if (node.kind == node_kind::keyed)
+    for (auto in : node.inputs)
+      nodes_[in.node]->feeds_state = true;
   nodes_.push_back(std::make_unique<graph_node>(std::move(node)));
   return nodes_.size() - 1;
 }

@@ -49,6 +49,7 @@ struct graph_node {
   on_error errors;
   bool needs_raw = false;                               ///< Reads original bytes of records.
   bool needs_time = false;                              ///< Works in event time.
+  bool feeds_state = false;                             ///< Of key_by: a keyed operator takes its rows; set by `add`.
   std::shared_ptr<std::vector<side_output_plan>> sides; ///< Of a process function.
   std::optional<align> alignment;                       ///< Of event_time.
   source_spec source;

@@ -9,6 +9,7 @@
 #include <weir/operators/chain.hpp>
 #include <weir/operators/error_handler.hpp>
 #include <weir/record/batch.hpp>
+#include <weir/record/partition.hpp>
 #include <weir/time/event_time.hpp>
 
 namespace weir {
@@ -82,6 +83,7 @@ struct hosted_service;
 /// What runs: made from a job graph, validated. Vertices are in topological order.
 struct job_plan {
   std::string job;
+  service_shard shard{}; ///< Which part of its service it is.
   std::uint32_t max_parallelism = 128;
   std::vector<vertex_plan> vertices;
   std::vector<edge_plan> edges;
@@ -89,6 +91,10 @@ struct job_plan {
   /// Set: the one task is an ordinary actor, and its vertices have no chains. It keeps no checkpoints.
   std::shared_ptr<const hosted_service> hosted{};
 };
+
+/// Makes the plan of a whole service that of one of its shards. Their number is part of the fingerprint: with another one, each
+/// has other keys, and no state of before belongs to it.
+void become_shard(job_plan& plan, const service_shard& shard);
 
 /// hash -> key group -> task; the same on every node and in every release (docs/formats.md).
 [[nodiscard]] inline std::uint16_t key_group_of(std::uint64_t key_hash, std::uint32_t max_parallelism) {

@@ -161,7 +161,7 @@ class stream : public detail::stream_options<stream<T>> {
       n.inputs = {from};
       n.outputs.push_back(detail::output_of<T>());
       n.make = [f](const graph_node& self, bool) -> std::unique_ptr<chain_operator> {
-        return std::make_unique<key_by_operator<T, F>>(self.name, self.errors.policy(), f);
+        return std::make_unique<key_by_operator<T, F>>(self.name, self.errors.policy(), f, self.feeds_state);
       };
       keyed.push_back({this->graph_->add(std::move(n), "key-by"), 0});
     }

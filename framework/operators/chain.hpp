@@ -9,6 +9,7 @@
 #include <weir/core/logger.hpp>
 #include <weir/core/result.hpp>
 #include <weir/record/batch.hpp>
+#include <weir/record/partition.hpp>
 #include <weir/state/keyed_state.hpp>
 
 namespace weir {
@@ -48,6 +49,7 @@ class sink_target {
 /// What a chain may use while it runs; outlives the chain. Only the owning task's thread.
 struct chain_context {
   std::string job;
+  service_shard shard{};
   std::string vertex;
   int subtask = 0;
   int parallelism = 1;

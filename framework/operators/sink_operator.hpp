@@ -76,7 +76,8 @@ class sink_operator final : public typed_operator<T> {
   result<> write(const batch<T>& rows, std::size_t i) {
     encoded_record r;
     r.time = rows.meta[i].time;
-    if (options_.by_key_group) {
+    // Shards find their keys by murmur2, in whatever topic.
+    if (options_.by_key_group && this->runtime().context->shard.whole()) {
       const auto groups = this->runtime().context->max_parallelism;
       r.key_group = {static_cast<std::uint16_t>(rows.meta[i].key_hash % groups), groups};
     }

@@ -1,4 +1,5 @@
 #pragma once
+#include <weir/operators/shard_check.hpp>
 #include <weir/operators/user_call.hpp>
 #include <weir/record/key.hpp>
 #include <weir/time/event_time.hpp>
@@ -206,14 +207,17 @@ class flat_map_operator final : public row_operator<In, Out> {
   std::size_t next_ = 0;
 };
 
-/// Sets the hash by which rows are routed to key groups. Key: K(const T&). Always the last operator of a chain.
+/// Sets the hash by which rows are routed to key groups. Key: K(const T&). Always the last operator of a chain. `feeds_state`: a
+/// keyed operator takes the rows, so that in a service of several shards each must be in that of its key.
 template <class T, class Key>
 class key_by_operator final : public row_operator<T, T> {
  public:
-  key_by_operator(std::string name, error_policy on_error, Key key)
-      : row_operator<T, T>(std::move(name), on_error), key_(std::move(key)) {}
+  key_by_operator(std::string name, error_policy on_error, Key key, bool feeds_state = true)
+      : row_operator<T, T>(std::move(name), on_error), key_(std::move(key)), feeds_state_(feeds_state) {}
 
   result<progress> consume(batch<T>& rows) override {
+    if (const auto& context = *this->runtime().context; feeds_state_ && !context.shard.whole())
+      WEIR_TRY(detail::check_shard(context, this->name(), rows, key_));
     return this->pass_kept(rows, [&](std::size_t i) {
       rows.meta[i].key_hash = key_hash_of(std::invoke(key_, std::as_const(rows.values[i])));
       return true;
@@ -222,6 +226,7 @@ class key_by_operator final : public row_operator<T, T> {
 
  private:
   Key key_;
+  bool feeds_state_;
 };
 
 /// Assigns event time and makes the partition's watermark. F: timestamp(const T&). Runs in the source's chain only.

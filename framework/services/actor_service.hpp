@@ -60,9 +60,8 @@ class actor_service {
     using given = std::remove_cvref_t<std::invoke_result_t<KeyOf&, const E&>>;
     static_assert(std::is_same_v<given, Key>, "the key of an event must be of the service's key type");
     add<E>(std::move(subscription), std::move(from), std::move(options), std::move(handler),
-           [key](const E& e, const any_batch&, std::size_t, std::string& out) -> result<> {
-             encode_key(std::invoke(key, e), out);
-             return success();
+           [key](const E& e, const any_batch&, std::size_t, detail::event_key_bytes& out) -> result<> {
+             return out.set(std::invoke(key, e));
            });
     return *this;
   }
@@ -163,14 +162,13 @@ class actor_service {
  private:
   template <class E>
   static detail::event_key<E> key_of_record() {
-    return [](const E&, const any_batch& rows, std::size_t row, std::string& out) -> result<> {
+    return [](const E&, const any_batch& rows, std::size_t row, detail::event_key_bytes& out) -> result<> {
       auto bytes = rows.raw_key(row);
       if (!bytes)
         return {errc::decode_failed, "the record has no key"};
       Key key{};
       WEIR_TRY(decode_topic_key(*bytes, detail::record_key_format<Key>(), key));
-      encode_key(key, out);
-      return success();
+      return out.set(key);
     };
   }
 

@@ -9,6 +9,8 @@
 #include <weir/core/timestamp.hpp>
 #include <weir/record/binary.hpp>
 #include <weir/record/key.hpp>
+#include <weir/record/partition.hpp>
+#include <weir/record/value_codec.hpp>
 
 namespace weir {
 
@@ -78,7 +80,8 @@ struct ask_message {
   std::string question;
   std::string key; ///< Encoded by encode_key.
   std::uint64_t key_hash = 0;
-  std::uint64_t schema = 0; ///< Of question and answer.
+  std::uint32_t topic_hash = 0; ///< murmur2_of_key of the key as topics have it: finds the shard. Stays with the asker's node.
+  std::uint64_t schema = 0;     ///< Of question and answer.
   std::string payload;      ///< The question, by encode_binary.
   std::string id;           ///< Stable: the same ask of the same event has it after a restart, too.
   std::vector<ask_hop> chain;
@@ -110,6 +113,9 @@ ask_message make_ask(const request<Key, Q, A>& r, const Key& key, const Q& quest
   m.question = r.name;
   m.key = encoded_key(key);
   m.key_hash = hash_bytes(m.key);
+  // A key without a form in topics is in no topic.
+  if (std::string bytes; encode_topic_key(key, detail::record_key_format<Key>(), bytes))
+    m.topic_hash = murmur2_of_key(bytes);
   m.schema = detail::ask_schema<Q, A>();
   m.payload = detail::to_bytes(question);
   m.durable = durable;

@@ -5,6 +5,7 @@
 #include <vector>
 #include <weir/graph/job_graph.hpp>
 #include <weir/graph/stream.hpp>
+#include <weir/operators/shard_check.hpp>
 #include <weir/operators/source_operator.hpp>
 #include <weir/operators/user_call.hpp>
 #include <weir/services/context.hpp>
@@ -112,9 +113,23 @@ event_codec codec_of(std::string name) {
   return c;
 }
 
-/// Appends the encoded key of a row. Errors: the row goes the way of the subscription's error policy.
+/// The key of an event: encoded as state has it, and as topics have it.
+struct event_key_bytes {
+  std::string state;
+  std::string topic; ///< Only if `sharded`.
+  bool sharded = false;
+
+  template <class Key>
+  result<> set(const Key& key) {
+    state.clear();
+    encode_key(key, state);
+    topic.clear();
+    return sharded ? encode_topic_key(key, record_key_format<Key>(), topic) : success();
+  }
+};
+/// Sets the key of a row. Errors: the row goes the way of the subscription's error policy.
 template <class E>
-using event_key = std::function<result<>(const E& event, const any_batch& rows, std::size_t row, std::string& out)>;
+using event_key = std::function<result<>(const E& event, const any_batch& rows, std::size_t row, event_key_bytes& out)>;
 
 /// The id of a command in the record's headers; empty: none.
 [[nodiscard]] std::string command_id_of(const any_batch& rows, std::size_t row);
@@ -144,8 +159,9 @@ class event_operator final : public typed_operator<E> {
     events_.values.reserve(rows.size());
     events_.meta.reserve(rows.size());
     kept_.clear();
+    const auto& context = *this->runtime().context;
+    key_bytes_.sharded = !context.shard.whole();
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      key_bytes_.clear();
       std::string what;
       try {
         if (auto r = key_(rows.values[i], rows, i, key_bytes_); !r)
@@ -157,7 +173,9 @@ class event_operator final : public typed_operator<E> {
         WEIR_TRY(reject_row(errors_, rows, i, errc::decode_failed, what));
         continue;
       }
-      add_event(events_, {subscription_, nullptr}, key_bytes_, commands_ ? command_id_of(rows, i) : std::string(), rows.meta[i]);
+      if (key_bytes_.sharded)
+        WEIR_TRY(check_shard(context, this->name(), key_bytes_.topic, rows.meta[i]));
+      add_event(events_, {subscription_, nullptr}, key_bytes_.state, commands_ ? command_id_of(rows, i) : std::string(), rows.meta[i]);
       kept_.push_back(i);
     }
     // One allocation for the values of all: they go together, when the last of them is handled.
@@ -187,7 +205,7 @@ class event_operator final : public typed_operator<E> {
   output<service_event> out_;
   batch<service_event> events_;
   std::vector<std::size_t> kept_; ///< Rows that became an event.
-  std::string key_bytes_;
+  event_key_bytes key_bytes_;
 };
 
 /// The graph of an actor service while it is declared.

@@ -79,7 +79,7 @@ settings_of<click_sessions_settings> click_sessions_table() {
         {.required = true, .effect = change_effect::fixed});
   t.add("top_pages", &s::top_pages, "Topic of the most viewed pages, key: the start of the window. Made when it is missing.",
         {.required = true, .effect = change_effect::fixed});
-  t.add("parallelism", &s::parallelism, "Tasks of each stage; 0: as many as there are cores.",
+  t.add("parallelism", &s::parallelism, "Tasks of each stage; 0: as many as there are cores, or one in a shard.",
         {.bounds = between(0, 128), .trade_off = "More tasks use more cores; each has its own cache of state.", .unit = "tasks"});
   t.add("gap", &s::gap, "A session ends when its user does nothing for longer than this.",
         {.bounds = between(1ms, 24h),

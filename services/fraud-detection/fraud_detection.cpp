@@ -61,7 +61,7 @@ settings_of<fraud_detection_settings> fraud_detection_table() {
         {.required = true, .effect = change_effect::fixed});
   t.add("late", &s::late, "Topic of the charges that came too late to be judged, key: the card. Made when it is missing.",
         {.required = true, .effect = change_effect::fixed});
-  t.add("parallelism", &s::parallelism, "Tasks that judge; 0: as many as there are cores.",
+  t.add("parallelism", &s::parallelism, "Tasks that judge; 0: as many as there are cores, or one in a shard.",
         {.bounds = between(0, 128), .trade_off = "More tasks use more cores; each has its own cache of state.", .unit = "tasks"});
   t.add("small_amount_cents", &s::small_amount_cents, "A charge above zero and up to so many cents is small.",
         {.bounds = between(1, 1'000'000'000), .unit = "cents"});

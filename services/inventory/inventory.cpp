@@ -146,7 +146,7 @@ settings_of<inventory_settings> inventory_table() {
   topic("results", &s::results, "Topic of what came of each order, key: the customer. Made when it is missing.");
   topic("stock", &s::stock, "Topic with a line per change of stock, key: the article. Made when it is missing.");
   topic("commands", &s::commands, "The service's own topic of commands, key: the article. Made when it is missing.");
-  t.add("parallelism", &s::parallelism, "Tasks that hold the articles; 0: as many as there are cores.",
+  t.add("parallelism", &s::parallelism, "Tasks that hold the articles; 0: as many as there are cores, or one in a shard.",
         {.bounds = between(0, 128), .trade_off = "More tasks use more cores; each has its own cache of state.", .unit = "tasks"});
   t.add("partitions", &s::partitions, "Partitions of the topics that this service makes.",
         {.bounds = between(1, 10'000), .trade_off = "More partitions can be read by more tasks.", .unit = "partitions"});

@@ -13,7 +13,7 @@ settings_of<order_totals_settings> order_totals_table() {
         {.required = true, .effect = change_effect::fixed});
   t.add("late", &s::late, "Topic of the orders that came behind their window, as they were. Made when it is missing.",
         {.required = true, .effect = change_effect::fixed});
-  t.add("parallelism", &s::parallelism, "Tasks that sum; 0: as many as there are cores.",
+  t.add("parallelism", &s::parallelism, "Tasks that sum; 0: as many as there are cores, or one in a shard.",
         {.bounds = between(0, 128), .trade_off = "More tasks use more cores; each has its own cache of state.", .unit = "tasks"});
   t.add("window", &s::window, "Length of a window of event time; windows begin at whole multiples of it.",
         {.bounds = between(1ms, 24h), .effect = change_effect::fixed});

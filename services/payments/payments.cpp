@@ -102,7 +102,7 @@ settings_of<payments_settings> payments_table() {
   t.add("inventory", &s::inventory, "Name of the service that is asked whether a reservation still holds.");
   t.add("ask_timeout", &s::ask_timeout, "How long to wait for its answer; without one the payment is tried.",
         {.bounds = between(1ms, 1h), .trade_off = "Longer: the customer's later orders wait longer while inventory is down."});
-  t.add("parallelism", &s::parallelism, "Tasks that hold the accounts; 0: as many as there are cores.",
+  t.add("parallelism", &s::parallelism, "Tasks that hold the accounts; 0: as many as there are cores, or one in a shard.",
         {.bounds = between(0, 128), .trade_off = "More tasks use more cores; each has its own cache of state.", .unit = "tasks"});
   t.add("partitions", &s::partitions, "Partitions of the topics that this service makes.",
         {.bounds = between(1, 10'000), .trade_off = "More partitions can be read by more tasks.", .unit = "partitions"});

@@ -62,8 +62,10 @@ exit_code graph_command(const program& p, const file_options& options, graph_for
     print_problems(seams.err, options.file, loaded.problems);
     return exit_code::usage;
   }
+  // All shards of a service have one graph.
   for (const auto& plan : loaded.plans)
-    seams.out << graph_text(plan, format);
+    if (plan.shard.index == 0)
+      seams.out << graph_text(plan, format);
   return exit_code::done;
 }
 

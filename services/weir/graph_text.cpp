@@ -73,8 +73,10 @@ std::string place_of(const vertex_plan& v) {
   return v.kind == vertex_kind::sink ? out + ", " + delivery_text(v.sink.guarantee) : out;
 }
 
+const std::string& name_of(const job_plan& plan) { return plan.shard.whole() ? plan.job : plan.shard.service; }
+
 std::string as_text(const job_plan& plan) {
-  std::string out = "job " + plan.job + ", " + std::to_string(plan.max_parallelism) + " key groups\n";
+  std::string out = "job " + name_of(plan) + (plan.shard.whole() ? "" : ", " + std::to_string(plan.shard.of) + " shards") + ", " + std::to_string(plan.max_parallelism) + " key groups\n";
   for (std::size_t i = 0; i < plan.vertices.size(); ++i) {
     const auto& v = plan.vertices[i];
     auto place = place_of(v);
@@ -112,7 +114,7 @@ std::string as_mermaid(const job_plan& plan) {
 }
 
 std::string as_dot(const job_plan& plan) {
-  std::string out = "digraph " + json_string(plan.job) + " {\n  rankdir=LR;\n";
+  std::string out = "digraph " + json_string(name_of(plan)) + " {\n  rankdir=LR;\n";
   for (std::size_t i = 0; i < plan.vertices.size(); ++i) {
     const auto& v = plan.vertices[i];
     auto place = place_of(v);
@@ -127,7 +129,8 @@ std::string as_dot(const job_plan& plan) {
 
 std::string as_json(const job_plan& plan) {
   std::string out =
-      "{\"job\":" + json_string(plan.job) + ",\"max_parallelism\":" + std::to_string(plan.max_parallelism) + ",\"vertices\":[";
+      "{\"job\":" + json_string(name_of(plan)) +
+      (plan.shard.whole() ? "" : ",\"shards\":" + std::to_string(plan.shard.of)) + ",\"max_parallelism\":" + std::to_string(plan.max_parallelism) + ",\"vertices\":[";
   bool first = true;
   auto separate = [&] {
     if (!first)

@@ -9,7 +9,7 @@ namespace {
 
 result<job_plan> plan_service(const service_type& type, const service_config& service) {
   try {
-    return type.plan(service.name, service.settings);
+    return type.plan(service.name, service.shard, service.settings);
   } catch (const std::exception& e) {
     return {errc::user_code_failed, std::string("making the job threw: ") + e.what()};
   }
@@ -52,11 +52,15 @@ loaded_jobs plan_all(const program& p, loaded_config loaded, const program_seams
     auto pointer = "/services/" + std::to_string(service.index);
     auto type = std::find_if(p.services.begin(), p.services.end(), [&](const service_type& t) { return t.name == service.type; });
     auto plan = plan_service(*type, service);
+    // What is wrong with one shard is wrong with all.
+    const auto first = service.shard.index == 0;
     if (!plan) {
-      out.problems.push_back({pointer, plan.err().message});
+      if (first)
+        out.problems.push_back({pointer, plan.err().message});
       continue;
     }
-    check_connections(*plan, out.value, pointer, out.problems);
+    if (first)
+      check_connections(*plan, out.value, pointer, out.problems);
     out.plans.push_back(std::move(*plan));
   }
   return out;

@@ -11,7 +11,7 @@ namespace weir {
 /// A configuration with the job of each of its services.
 struct loaded_jobs {
   config value;
-  std::vector<job_plan> plans; ///< One per service, in the order of the file.
+  std::vector<job_plan> plans; ///< One per service or shard, in the order of the file.
   std::vector<config_problem> problems;
   [[nodiscard]] bool ok() const { return problems.empty(); }
 };

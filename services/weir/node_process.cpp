@@ -90,6 +90,7 @@ result<std::vector<cluster::service_need>> services_in(const program& p, const s
   for (const auto& plan : loaded.plans) {
     auto& need = out.emplace_back();
     need.name = plan.job;
+    need.shard = plan.shard;
     need.standby = loaded.value.checkpoint.standby;
     for (const auto& v : plan.vertices) {
       const auto& at = v.kind == vertex_kind::source ? v.source.topic.connection : v.sink.topic.connection;

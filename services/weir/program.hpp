@@ -27,8 +27,8 @@ struct service_type {
   std::string sentence;
   service_kind kind = service_kind::job;
   std::shared_ptr<const settings_table> settings;
-  /// The job, named as the service is. Called once per service before anything starts; may throw.
-  std::function<result<job_plan>(const std::string& job, const setting_values& values)> plan;
+  /// The job, named as the service or the shard is. Called once for each before anything starts; may throw.
+  std::function<result<job_plan>(const std::string& job, const service_shard& shard, const setting_values& values)> plan;
 };
 
 namespace detail {
@@ -63,7 +63,7 @@ constexpr service_kind kind_of() {
 
 /// A service type from a function of its settings that returns a weir::job, a weir::actor_service, a weir::caf_service, a
 /// job_plan or a result<job_plan>; its kind follows from that. A member `parallelism` of the settings is the parallelism of the
-/// job's keyed operators that have none of their own.
+/// job's keyed operators that have none of their own; without it, or if it is 0, that is the number of cores, and 1 in a shard.
 ///
 ///     weir::service("order-totals", "Totals per customer and minute.", order_totals_table(), make_order_totals)
 template <class Settings, class Factory>
@@ -74,14 +74,19 @@ service_type service(std::string name, std::string sentence, settings_of<Setting
   out.sentence = std::move(sentence);
   out.kind = detail::kind_of<std::invoke_result_t<Factory&, const Settings&>>();
   out.settings = shared;
-  out.plan = [shared, make = std::move(make)](const std::string& job, const setting_values& values) -> result<job_plan> {
+  out.plan = [shared, make = std::move(make)](const std::string& job, const service_shard& shard,
+                                              const setting_values& values) -> result<job_plan> {
     const Settings settings = shared->make(values);
     int parallelism = 0;
     if constexpr (requires { static_cast<int>(settings.parallelism); })
       parallelism = static_cast<int>(settings.parallelism);
+    if (parallelism == 0 && !shard.whole())
+      parallelism = 1;
     auto planned = detail::plan_of(make(settings), parallelism);
     if (planned)
       planned->job = job;
+    if (planned && !shard.whole())
+      become_shard(*planned, shard);
     return planned;
   };
   return out;

@@ -251,3 +251,64 @@ TEST_CASE("a service's fingerprint changes with what the file says of it, and on
   CHECK(service_fingerprints("[]").err().code == errc::invalid_config);
   CHECK(service_fingerprints("{}").err().code == errc::invalid_config);
 }
+
+namespace {
+std::string with_shards(const std::string& first, const std::string& second = "") {
+  auto service = [](const std::string& members) {
+    return "{" + members + R"(, "type": "sample", "settings": {"input": {"connection": "main", "topic": "in"}}})";
+  };
+  return R"({"version": 1, "connections": {"main": {"type": "log", "path": "/tmp/log"}}, "services": [)" + service(first) +
+         (second.empty() ? "" : ", " + service(second)) + "]}";
+}
+} // namespace
+
+TEST_CASE("a service with shards is as many services, each named after it with a number") {
+  auto c = read(with_shards(R"("name": "a", "shards": 3, "restart": {"max_attempts": 7})", R"("name": "b", "shards": 1)"));
+  INFO(all_text(c));
+  REQUIRE(c.ok());
+  REQUIRE(c.value.services.size() == 4);
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    const auto& s = c.value.services[i];
+    CHECK(s.name == "a." + std::to_string(i));
+    CHECK(s.shard == service_shard{i, 3, "a"});
+    CHECK(s.index == 0);
+    CHECK(s.restart.max_attempts == 7);
+    CHECK(sample_table().make(s.settings).input.topic == "in");
+  }
+  CHECK(c.value.services[3].name == "b");
+  CHECK(c.value.services[3].shard.whole());
+
+  variables v{{{"SHARDS", "2"}}};
+  CHECK(read(with_shards(R"("name": "a", "shards": "${env:SHARDS}")"), v).value.services.size() == 2);
+  CHECK(read(with_shards(R"("name": "a")"), v, {{"/services/0/shards", "5"}}).value.services.size() == 5);
+}
+
+TEST_CASE("a number of shards that is none, and names that shards would share, are refused") {
+  for (const auto* wrong : {"0", "-1", "257", "1.5", "\"many\"", "null", "[2]"}) {
+    CAPTURE(wrong);
+    auto c = read(with_shards(R"("name": "a", "shards": )" + std::string(wrong)));
+    REQUIRE(c.problems.size() == 1);
+    CHECK(c.problems[0].pointer == "/services/0/shards");
+  }
+  CHECK(only_problem(read(with_shards(R"("name": "a", "shard": 2)")), "/services/0/shard", "did you mean 'shards'"));
+  CHECK(only_problem(read(with_shards(R"("name": "a", "shards": 2)", R"("name": "a.1")")), "/services/1/name",
+                     "/services/0 has a shard 'a.1'"));
+  CHECK(only_problem(read(with_shards(R"("name": "a.1")", R"("name": "a", "shards": 2)")), "/services/1/name",
+                     "/services/0 has a shard 'a.1'"));
+  CHECK(read(with_shards(R"("name": "a", "shards": 2)", R"("name": "a.2")")).ok());
+  CHECK(read(with_shards(R"("name": "a", "shards": 2)", R"("name": "a", "shards": 3)")).problems.size() == 2);
+}
+
+TEST_CASE("the shards of a service have one fingerprint, and none where their number is a reference") {
+  const auto two = *service_fingerprints(with_shards(R"("name": "a", "shards": 2)", R"("name": "b")"));
+  REQUIRE(two.size() == 3);
+  CHECK(two.at("a.0") == two.at("a.1"));
+  CHECK(two.at("a.0") != two.at("b"));
+  const auto three = *service_fingerprints(with_shards(R"("name": "a", "shards": 3)", R"("name": "b")"));
+  REQUIRE(three.size() == 4);
+  CHECK(three.at("a.0") != two.at("a.0"));
+  CHECK(three.at("b") == two.at("b"));
+  const auto unknown = *service_fingerprints(with_shards(R"("name": "a", "shards": "${env:N}")", R"("name": "b")"));
+  CHECK(unknown.size() == 1);
+  CHECK(unknown.contains("b"));
+}

@@ -125,6 +125,11 @@ std::unique_ptr<process> crash_run::start(const std::string& fail_point, bool un
   s.command = {settings_.weir.string(), "run", world_.config().string()};
   if (until_end)
     s.command.emplace_back("--until-end");
+  if (settings_.shards > 1)
+    for (auto service : scene_.shardable) {
+      s.command.emplace_back("--set");
+      s.command.push_back("/services/" + std::to_string(service) + "/shards=" + std::to_string(settings_.shards));
+    }
   s.environment = world_.environment();
   s.environment.insert(scene_.environment.begin(), scene_.environment.end());
   s.environment["CHECKPOINT_INTERVAL"] = settings_.checkpoint_interval;
@@ -204,7 +209,7 @@ bool crash_run::killed(const process_end& end, const std::string& doing) {
   if (end.signal == SIGKILL) {
     ++outcome_.kills;
     if (settings_.lose_store)
-      std::filesystem::remove_all(world_.store());
+      world_.lose_store();
     return true;
   }
   if (end.signal != 0 || (end.exit_code != 0 && end.exit_code != 6))

@@ -30,6 +30,7 @@ struct crash_settings {
   std::chrono::milliseconds settling{60'000}; ///< After the last fault everything has come to its end by then.
   std::chrono::milliseconds life{1'500};      ///< The longest that a process lives before a kill at random.
   std::string checkpoint_interval = "100ms";
+  unsigned shards = 1;     ///< Of each service that can have some.
   bool copies = false;     ///< Copies of the checkpoints go to a directory.
   bool lose_store = false; ///< And each kill takes the job's store with it.
 };

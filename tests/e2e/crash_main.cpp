@@ -25,6 +25,7 @@ Kills a service at its fail points and at random times, starts it again, and jud
                                      later: at the fourth time, then at the second (default once,twice,later)
   --random N                         kills at random times, in a run of its own (default 0)
   --records N                        that a run reads, at least (default 12000)
+  --shards N                         of each service whose topics are partitioned by its keys (default 1)
   --copies                           copies of the checkpoints are kept in another folder
   --lose-store                       the same, and each kill takes the service's store with it
   --undisturbed                      one run that is not killed at all
@@ -89,6 +90,8 @@ arguments parse(int count, char** values) {
       a.random = e2e::number<unsigned>(option, value());
     else if (option == "--records")
       a.settings.records = e2e::number<std::size_t>(option, value());
+    else if (option == "--shards")
+      a.settings.shards = e2e::number<unsigned>(option, value());
     else if (option == "--copies")
       a.settings.copies = true;
     else if (option == "--lose-store")
@@ -142,11 +145,12 @@ class crash_table {
     for (const auto& p : points)
       if (std::find(known.begin(), known.end(), p) == known.end())
         throw std::invalid_argument("no such fail point: " + p + "; `weir fail-points` prints them");
-    std::printf("%s on %s%s, seed %llu, %zu fail points\n", scene_.service.c_str(),
+    std::printf("%s on %s%s%s, seed %llu, %zu fail points\n", scene_.service.c_str(),
                 arguments_.log ? "embedded log" : ("Kafka at " + arguments_.brokers).c_str(),
                 arguments_.settings.lose_store ? ", each kill takes the store"
                 : arguments_.settings.copies   ? ", with copies"
                                                : "",
+                arguments_.settings.shards > 1 ? (", " + std::to_string(arguments_.settings.shards) + " shards").c_str() : "",
                 static_cast<unsigned long long>(arguments_.seed), points.size());
     std::printf("%-28s %-11s %6s %6s %7s %7s %6s %8s%s  %s\n", "fail point", "mode", "starts", "kills", "input", "output", "late",
                 "seconds", scene_.settled ? "  settled" : "", "verdict");
@@ -184,7 +188,7 @@ class crash_table {
       // No step of the other connector is on the way.
       // Records that a broker refuses for good have their own test: tests/task/isolation_test.cpp.
       if (!line.starts_with(arguments_.log ? "kafka." : "log.") && !line.starts_with("publisher.refused") &&
-          !line.starts_with("publisher.fate_kept") && !line.starts_with("savepoint.") && !(scene_.settled && of_one_job(line)) &&
+          !line.starts_with("publisher.fate_kept") && !line.starts_with("savepoint.") && !(several_jobs() && of_one_job(line)) &&
           on_the_way(line))
         names.push_back(line.substr(0, line.find('\t')));
     if (names.empty())
@@ -198,6 +202,8 @@ class crash_table {
     const auto of_a_rebuild = line.starts_with("copy.rebuilt") || line.starts_with("copy.store_replaced");
     return !line.starts_with(s.copies ? "fall_back." : "copy.") && (s.lose_store || !of_a_rebuild);
   }
+
+  bool several_jobs() const { return scene_.settled || arguments_.settings.shards > 1; }
 
   // Fail points count in the process: with several jobs in it nobody knows whose checkpoint is newest and not published, and
   // an epoch that is too long for memory is order-totals'.

@@ -54,7 +54,14 @@ const scene& click_sessions_scene() {
                        "user",
                        {{"sessions", "SESSIONS_TOPIC"}, {"top-pages", "TOP_PAGES_TOPIC"}, {"clicks.late", "", ".late"}},
                        [](std::uint64_t seed, unsigned keys) { return std::make_unique<click_maker>(seed, keys); },
-                       [](const world_facts& w) { return judge_clicks(w); }};
+                       [](const world_facts& w) { return judge_clicks(w); },
+                       {},
+                       {},
+                       {},
+                       {},
+                       {},
+                       {},
+                       {}};
   return s;
 }
 
@@ -100,6 +107,7 @@ const scene& shop_scene() {
                        "inventory",
                        {{"RESERVATION_TIMEOUT", "2s"}},
                        {{"shop.commands", "SHOP_COMMANDS"}},
+                       {0, 1, 2, 4},
                        {companion_of(fraud_detection_scene()),
                         companion_of(click_sessions_scene()),
                         {"order-totals",

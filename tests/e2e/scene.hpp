@@ -55,6 +55,8 @@ struct scene {
   std::string job = {};                                ///< Whose store is looked into; empty: that of `service`.
   std::map<std::string, std::string> environment = {}; ///< Of each start.
   std::vector<topic> others = {};                      ///< Topics of the configuration that are not judged.
+  /// Numbers of the services in the file that can have shards: their topics are partitioned by their keys.
+  std::vector<std::size_t> shardable = {0};
 
   /// Another service of the same file. It comes to its end in a run to the end of all input, behind everything else.
   struct companion {

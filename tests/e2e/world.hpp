@@ -35,6 +35,8 @@ class world {
   run_facts read() { return order_facts(read_all()); }
   /// The folder of the job's store.
   [[nodiscard]] std::filesystem::path store() const;
+  /// Removes it, and those of the job's shards.
+  void lose_store() const;
   /// Takes away what the run left.
   virtual void clean_up() = 0;
 
@@ -56,6 +58,16 @@ std::unique_ptr<world> make_kafka_world(const std::string& brokers, const std::f
 
 /// How many partitions the input has.
 inline constexpr std::int32_t input_partitions = 4;
+
+inline void world::lose_store() const {
+  const auto job = store().filename().string();
+  std::vector<std::filesystem::path> lost;
+  for (const auto& entry : std::filesystem::directory_iterator(store().parent_path()))
+    if (const auto name = entry.path().filename().string(); name == job || name.starts_with(job + "."))
+      lost.push_back(entry.path());
+  for (const auto& path : lost)
+    std::filesystem::remove_all(path);
+}
 
 inline std::filesystem::path world::store() const {
   return std::filesystem::path(environment().at("WEIR_DATA")) / "store" / (scene_.job.empty() ? scene_.service : scene_.job);

@@ -53,6 +53,7 @@ class site {
     m.service = service;
     m.question = "q";
     m.payload = question;
+    m.topic_hash = topic_hash;
     m.id = "id";
     m.chain = {{"shop", "k"}};
     caf::anon_send(speaker, msg::ask_elsewhere{m, system_clock().monotonic() + timeout,
@@ -77,6 +78,7 @@ class site {
   caf::actor speaker;
   std::size_t most_asks = 4096;
   std::string answer; ///< In place of the usual one.
+  std::uint32_t topic_hash = 0;
 
  private:
   void write(std::uint64_t number, cluster::control_body body) {
@@ -281,4 +283,20 @@ TEST_CASE("who asks is told when the node ends") {
   auto o = asked.get();
   REQUIRE_FALSE(o.ok());
   CHECK(o.err().code == ask_errc::unavailable);
+}
+
+TEST_CASE("an ask of a service with shards goes to the node that has the shard of its key") {
+  two_sites s;
+  s.connect();
+  for (auto* site : {&s.a, &s.b})
+    site->board->change([](auto& v) { v.shards["sums"] = 3; });
+  s.a.runs("sums.0");
+  s.b.runs("sums.1");
+  s.b_runs("sums.2");
+  for (std::uint32_t hash : {0U, 1U, 2U, 3U, 7U, 1'000'000'001U}) {
+    s.a.topic_hash = s.b.topic_hash = hash;
+    const std::string there = hash % 3 == 0 ? "a" : "b";
+    CHECK(s.a.ask("sums", "hello").get().value() == there + ": hello of shop");
+    CHECK(s.b.ask("sums", "hello").get().value() == there + ": hello of shop");
+  }
 }

@@ -227,3 +227,44 @@ TEST_CASE("checkpoints of a store that another process holds, and writes, are li
   for (int fd : {ready[0], go_on[0]})
     ::close(fd);
 }
+
+TEST_CASE("shards are planned each, shown as one graph, and what is wrong with them is said once") {
+  scratch dir;
+  auto text = totals_config("");
+  text.replace(text.find(R"("type": "order-totals")"), 0, R"("shards": 3, )");
+  auto file = dir.file("a.json", text);
+  {
+    bench b;
+    CHECK(b.run({"graph", file}) == exit_code::done);
+    CHECK(holds(b.out.str(), "3 shards, 128 key groups"));
+    CHECK(holds(b.out.str(), "(keyed, x1)"));
+    CHECK(b.out.str().find("3 shards") == b.out.str().rfind("3 shards"));
+  }
+  {
+    bench b;
+    CHECK(b.run({"graph", file, "--format", "json"}) == exit_code::done);
+    CHECK(holds(b.out.str(), R"("shards":3)"));
+  }
+  {
+    bench b;
+    b.jobs.over = true;
+    b.jobs.ends = {{"totals.0", job_phase::ended, {}}};
+    CHECK(b.run({"run", file}) == exit_code::done);
+    REQUIRE(b.jobs.specs.size() == 3);
+    for (std::uint32_t i = 0; i < 3; ++i) {
+      const auto& plan = b.jobs.specs[i].plan;
+      CHECK(plan.job == "totals." + std::to_string(i));
+      CHECK(plan.shard == service_shard{i, 3, "totals"});
+      CHECK(holds(plan.fingerprint, "shard " + std::to_string(i) + " of 3\n"));
+    }
+  }
+
+  struct none {};
+  bench b;
+  b.all.services.push_back(
+      service("thrower", "Throws.", settings_of<none>{}, [](const none&) -> job_plan { throw std::runtime_error("oops"); }));
+  auto bad = dir.file("b.json",
+                      R"({"version": 1, "connections": {}, "services": [{"name": "x", "type": "thrower", "shards": 4}]})");
+  CHECK(b.run({"validate", bad}) == exit_code::usage);
+  CHECK(b.err.str().find("oops") == b.err.str().rfind("oops"));
+}

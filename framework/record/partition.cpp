@@ -1,7 +1,6 @@
-#include <weir/connectors/connector.hpp>
+#include <weir/record/partition.hpp>
 
 namespace weir {
-
 namespace {
 
 std::uint32_t little_endian(const unsigned char* p) {
@@ -37,10 +36,14 @@ std::uint32_t murmur2(std::string_view data) {
 
 } // namespace
 
+std::uint32_t murmur2_of_key(std::string_view key) { return murmur2(key) & 0x7fffffff; }
+
 std::int32_t murmur2_partition(std::string_view key, std::int32_t partitions) {
   if (partitions <= 1)
     return 0;
-  return static_cast<std::int32_t>((murmur2(key) & 0x7fffffff) % static_cast<std::uint32_t>(partitions));
+  return static_cast<std::int32_t>(murmur2_of_key(key) % static_cast<std::uint32_t>(partitions));
 }
+
+std::string shard_name(const std::string& service, std::uint32_t index) { return service + "." + std::to_string(index); }
 
 } // namespace weir
