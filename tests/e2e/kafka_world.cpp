@@ -203,10 +203,13 @@ class kafka_world : public world {
                                            {"check.crcs", "true"}});
   }
 
+  // Asked by a consumer: a producer's question would make the topic, with one partition.
   std::int32_t partition_count(const std::string& topic) const {
-    const topic_handle handle(rd_kafka_topic_new(producer_.get(), topic.c_str(), nullptr));
+    if (!asker_)
+      asker_ = make_client(RD_KAFKA_CONSUMER, {{"bootstrap.servers", brokers_}});
+    const topic_handle handle(rd_kafka_topic_new(asker_.get(), topic.c_str(), nullptr));
     const rd_kafka_metadata_t* metadata = nullptr;
-    if (const auto code = rd_kafka_metadata(producer_.get(), 0, handle.get(), &metadata, timeout_ms);
+    if (const auto code = rd_kafka_metadata(asker_.get(), 0, handle.get(), &metadata, timeout_ms);
         code != RD_KAFKA_RESP_ERR_NO_ERROR)
       fail("the metadata of " + topic, code);
     const auto count = metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
@@ -276,6 +279,7 @@ class kafka_world : public world {
   fs::path config_, folder_;
   std::string name_, input_;
   client producer_;
+  mutable client asker_;
 };
 
 } // namespace

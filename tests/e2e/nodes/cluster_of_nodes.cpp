@@ -36,6 +36,21 @@ std::uint16_t free_port() {
 
 } // namespace
 
+fs::path with_shards(const fs::path& file, const scene& s, unsigned shards,
+                                  const fs::path& to) {
+  if (shards == 1)
+    return file;
+  std::ifstream in(file);
+  json::parse_options lenient;
+  lenient.allow_comments = lenient.allow_trailing_commas = true;
+  auto root = json::parse(std::string(std::istreambuf_iterator<char>(in), {}), {}, lenient);
+  auto& services = root.at("services").as_array();
+  for (const auto i : s.shardable)
+    services.at(i).as_object()["shards"] = shards;
+  std::ofstream(to) << json::serialize(root);
+  return to;
+}
+
 cluster_of_nodes::cluster_of_nodes(fs::path weir, fs::path folder, const std::string& brokers, const std::string& name,
                                    std::vector<std::string> nodes, std::map<std::string, std::string> environment,
                                    const std::map<std::string, place>& places)

@@ -15,7 +15,6 @@ using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
 const std::vector<std::string> names = {"a", "b", "c"};
-constexpr std::size_t services = 6;
 constexpr auto look_again = 250ms;
 /// What was on its way when a fault came does not count as the next output.
 constexpr auto on_the_way = 300ms;
@@ -44,7 +43,7 @@ void order_broker(const node_crash_settings& s, const std::vector<std::string>& 
 }
 
 node_crash_round::node_crash_round(const node_crash_settings& s, fs::path folder, const std::string& name, std::uint64_t seed)
-    : settings_(s), folder_(std::move(folder)), load_(s.broker, s.source, folder_, name, seed) {
+    : settings_(s), folder_(std::move(folder)), load_(s.broker, s.source, folder_, name, seed, shards_in(seed)) {
   std::map<std::string, cluster_of_nodes::place> places;
   if (s.broker_tun >= 0) {
     fs::create_directories(folder_ / "shared");
@@ -74,10 +73,10 @@ void node_crash_round::begin() {
     const auto now = look();
     return now && now->able.size() == names.size();
   });
-  nodes_->order({"apply", load_.where().config().string()});
+  nodes_->order({"apply", load_.services().string()});
   load_.open();
   nodes_->wait_until("stock and accounts are filled", [&] { return load_.reached(load_.what().opened); });
-  watch_ = std::make_unique<output_watch>(settings_.broker, load_.service_of_topic());
+  watch_ = std::make_unique<output_watch>(settings_.broker, load_.owners());
   load_.start();
   fault_row ignored;
   wait_until_whole(clock::now(), ignored);
@@ -287,7 +286,7 @@ void node_crash_round::complain_of_ends(std::vector<std::string>& complaints) {
 void node_crash_round::wait_until_whole(clock::time_point since, fault_row& row) {
   for (;;) {
     complain_of_ends(row.complaints);
-    if (const auto now = look(); now && now->able.size() == names.size() && now->running.size() == services &&
+    if (const auto now = look(); now && now->able.size() == names.size() && now->running.size() == load_.jobs() &&
                                  std::all_of(now->running.begin(), now->running.end(),
                                              [&](const auto& r) { return watch_->next(r.first, since).has_value(); })) {
       row.whole = ms(clock::now() - since);
@@ -295,9 +294,10 @@ void node_crash_round::wait_until_whole(clock::time_point since, fault_row& row)
     }
     if (clock::now() > since + settings_.whole_within) {
       std::string silent;
-      for (const auto& [topic, service] : load_.service_of_topic())
-        if (!watch_->next(service, since) && silent.find(service) == std::string::npos)
-          silent += " " + service;
+      if (const auto now = look())
+        for (const auto& [service, node] : now->placed)
+          if (!watch_->next(service, since))
+            silent += " " + service;
       throw std::runtime_error("the cluster does not work as a whole " + std::to_string(settings_.whole_within.count() / 1000) +
                                " s after the fault; without output since:" + (silent.empty() ? " none" : silent) + "\n" +
                                state());
@@ -347,7 +347,7 @@ std::vector<std::string> node_crash_round::end() {
 void node_crash_round::judge(std::vector<std::string>& complaints) {
   // A process without a store goes on from the copies, to the end of all input.
   process::setup last;
-  last.command = {settings_.weir.string(), "run", load_.where().config().string(), "--until-end"};
+  last.command = {settings_.weir.string(), "run", load_.services().string(), "--until-end"};
   last.environment = load_.environment();
   last.environment["WEIR_CHECKPOINT_DIRECTORY"] = (nodes_->shared() / "checkpoints").string();
   last.directory = folder_;

@@ -49,6 +49,8 @@ struct fault_row {
 
 /// In every second of rounds with seeds in a row another node keeps the store of each service ready.
 inline bool with_standby(std::uint64_t seed) { return seed % 2 == 0; }
+/// Into how many shards it divides the services that can be divided.
+inline unsigned shards_in(std::uint64_t seed) { return seed / 2 % 2 == 0 ? 1 : 2; }
 
 /// A cluster, from its start to the judges. Use once. Everything that it leaves is in `folder`.
 class node_crash_round {

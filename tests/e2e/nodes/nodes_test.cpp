@@ -7,7 +7,7 @@
 #include "tests/e2e/nodes/cluster_of_nodes.hpp"
 #include "tests/e2e/scene.hpp"
 
-// The shop on three nodes and a real broker: its six services move while events flow, and what comes out is right.
+// The shop on three nodes and a real broker: its six services, four of them in two shards each, move while events flow, and what comes out is right.
 
 namespace {
 
@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 const fs::path program = WEIR_BINARY_DIR "/weir";
 constexpr unsigned keys = 40;
-constexpr std::size_t services = 6;
+constexpr unsigned shards = 2;
 
 class shop_on_nodes {
  public:
@@ -35,6 +35,7 @@ class shop_on_nodes {
     environment.insert(what.environment.begin(), what.environment.end());
     environment["CHECKPOINT_INTERVAL"] = "200ms";
     environment["WEIR_CHECKPOINT_STANDBY"] = "1";
+    file = with_shards(where->config(), what, shards, folder / "services.json");
     nodes = std::make_unique<cluster_of_nodes>(program, folder, at, name, std::vector<std::string>{"a", "b", "c"}, environment);
     orders = what.make_input(11, keys);
     for (const auto& c : what.companions)
@@ -112,6 +113,8 @@ class shop_on_nodes {
   const scene& what = shop_scene();
   fs::path folder;
   std::unique_ptr<world> where;
+  fs::path file; ///< With the services.
+  const std::size_t services = 6 + what.shardable.size() * (shards - 1);
   std::map<std::string, std::string> environment;
   std::unique_ptr<cluster_of_nodes> nodes;
   std::unique_ptr<input_maker> orders;
@@ -148,7 +151,7 @@ TEST_CASE("services move while nodes drain, are killed and come back, and each e
     const auto now = nodes.status();
     return !now.is_null() && now.at("able").as_array().size() == 3;
   });
-  nodes.order({"apply", s.where->config().string()});
+  nodes.order({"apply", s.file.string()});
   for (const auto& o : s.what.openings)
     s.where->produce_to(o.where, o.key_field, o.make(keys));
   nodes.wait_until("stock and accounts are filled", [&] { return s.reached(s.what.opened); });
@@ -177,7 +180,7 @@ TEST_CASE("services move while nodes drain, are killed and come back, and each e
     s.placed = nodes.running();
     for (const auto& [service, node] : s.placed)
       now.insert(node);
-    return now.size() == 3 && s.placed.size() == services;
+    return now.size() == 3 && s.placed.size() == s.services;
   });
 
   const auto other = s.some_node({nodes.leader()});
@@ -202,7 +205,7 @@ TEST_CASE("services move while nodes drain, are killed and come back, and each e
 
   // A process without a store goes on from the copies, to the end of all input.
   process::setup last;
-  last.command = {program.string(), "run", s.where->config().string(), "--until-end"};
+  last.command = {program.string(), "run", s.file.string(), "--until-end"};
   last.environment = s.environment;
   last.environment["WEIR_CHECKPOINT_DIRECTORY"] = (nodes.shared() / "checkpoints").string();
   last.directory = s.folder;

@@ -57,10 +57,11 @@ int partition_count(const client& reader, const std::string& topic) {
 
 } // namespace
 
-output_watch::output_watch(const std::string& brokers, const std::map<std::string, std::string>& service_of_topic) {
-  for (const auto& [topic, service] : service_of_topic)
-    came_[service];
-  thread_ = std::thread([this, brokers, service_of_topic] { read(brokers, service_of_topic); });
+output_watch::output_watch(const std::string& brokers, const std::map<std::string, topic_owner>& owners) {
+  for (const auto& [topic, owner] : owners)
+    for (unsigned shard = 0; shard < owner.shards; ++shard)
+      came_[owner.of(static_cast<std::int32_t>(shard))];
+  thread_ = std::thread([this, brokers, owners] { read(brokers, owners); });
 }
 
 output_watch::~output_watch() {
@@ -68,11 +69,11 @@ output_watch::~output_watch() {
   thread_.join();
 }
 
-void output_watch::read(const std::string& brokers, const std::map<std::string, std::string>& service_of_topic) {
+void output_watch::read(const std::string& brokers, const std::map<std::string, topic_owner>& owners) {
   const auto reader = make_reader(brokers);
   rd_kafka_poll_set_consumer(reader.get());
   const partitions assigned(rd_kafka_topic_partition_list_new(1));
-  for (const auto& [topic, service] : service_of_topic) {
+  for (const auto& [topic, owner] : owners) {
     int count = 0;
     while ((count = partition_count(reader, topic)) == 0 && !stop_)
       std::this_thread::sleep_for(100ms);
@@ -86,7 +87,7 @@ void output_watch::read(const std::string& brokers, const std::map<std::string, 
       continue;
     const auto now = clock::now();
     const std::lock_guard lock(mutex_);
-    auto& times = came_[service_of_topic.at(rd_kafka_topic_name(m->rkt))];
+    auto& times = came_[owners.at(rd_kafka_topic_name(m->rkt)).of(m->partition)];
     if (times.empty() || now - times.back() > together)
       times.push_back(now);
   }

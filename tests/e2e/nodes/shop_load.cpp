@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tests/e2e/nodes/cluster_of_nodes.hpp"
 #include "tests/e2e/shop.hpp"
 
 namespace weir::e2e {
@@ -20,9 +21,11 @@ constexpr std::int64_t order_step_ms = 2'000;
 } // namespace
 
 shop_load::shop_load(const std::string& brokers, const std::filesystem::path& source, const std::filesystem::path& folder,
-                     const std::string& name, std::uint64_t seed)
+                     const std::string& name, std::uint64_t seed, unsigned shards)
     : scene_(shop_scene()),
+      shards_(shards),
       world_(make_kafka_world(brokers, source, folder, name, scene_)),
+      services_(with_shards(world_->config(), scene_, shards, folder / "services.json")),
       environment_(world_->environment()),
       orders_(std::make_unique<shop_order_maker>(seed, keys, order_step_ms)) {
   environment_.insert(scene_.environment.begin(), scene_.environment.end());
@@ -73,19 +76,20 @@ bool shop_load::reached(const std::function<bool(const world_facts&)>& done) {
   }
 }
 
-std::map<std::string, std::string> shop_load::service_of_topic() const {
-  std::map<std::string, std::string> out;
-  for (const auto& [variable, service] : {std::pair("SHOP_RESERVATIONS", "inventory"),
-                                          {"SHOP_STOCK", "inventory"},
-                                          {"SHOP_RESULTS", "inventory"},
-                                          {"SHOP_PAYMENTS", "payments"},
-                                          {"SHOP_ACCOUNTS", "payments"},
-                                          {"SHOP_NOTIFICATIONS", "notifier"},
-                                          {"TOTALS_TOPIC", "order-totals"},
-                                          {"ALERTS_TOPIC", "fraud-detection"},
-                                          {"SESSIONS_TOPIC", "click-sessions"},
-                                          {"TOP_PAGES_TOPIC", "click-sessions"}})
-    out[environment_.at(variable)] = service;
+std::map<std::string, topic_owner> shop_load::owners() const {
+  std::map<std::string, topic_owner> out;
+  struct row {
+    const char* variable;
+    const char* service;
+    bool divided = false, by_its_key = false;
+  };
+  for (const auto& r : {row{"SHOP_RESERVATIONS", "inventory", true}, row{"SHOP_STOCK", "inventory", true, true},
+                        row{"SHOP_RESULTS", "inventory", true}, row{"SHOP_PAYMENTS", "payments", true},
+                        row{"SHOP_ACCOUNTS", "payments", true, true}, row{"SHOP_NOTIFICATIONS", "notifier", true, true},
+                        row{"TOTALS_TOPIC", "order-totals"}, row{"ALERTS_TOPIC", "fraud-detection", true, true},
+                        row{"SESSIONS_TOPIC", "click-sessions"}, row{"TOP_PAGES_TOPIC", "click-sessions"}})
+    if (shards_ == 1 || !r.divided || r.by_its_key)
+      out[environment_.at(r.variable)] = {r.service, r.divided ? shards_ : 1};
   return out;
 }
 
