@@ -124,8 +124,8 @@ result<> recovery_steps::open_connections(attempt_connections& c) {
   };
   for (auto& consumer : source_consumers(spec_.plan)) {
     WEIR_ASSIGN(auto* from, find(consumer.connection));
-    WEIR_ASSIGN(auto opened,
-                from->open_source(spec_.name_space + "." + whole_name(spec_.plan), share / sources * consumer.sources.size(), log_));
+    WEIR_ASSIGN(auto opened, from->open_source(spec_.name_space + "." + whole_name(spec_.plan),
+                                               share / sources * consumer.sources.size(), log_));
     std::shared_ptr<source_connection> shared(std::move(opened));
     for (auto& name : consumer.sources)
       c.sources[name] = shared;
@@ -354,8 +354,8 @@ result<> recovery_steps::make_own_topics(attempt_connections& c, recovered_job& 
   for (auto& v : spec_.plan.vertices) {
     if (v.kind != vertex_kind::sink || v.sink.partitions == 0)
       continue;
-    const auto read_back =
-        std::any_of(spec_.plan.vertices.begin(), spec_.plan.vertices.end(), [&](auto& r) { return r.source.written_by == v.name; });
+    const auto read_back = std::any_of(spec_.plan.vertices.begin(), spec_.plan.vertices.end(),
+                                       [&](auto& r) { return r.source.written_by == v.name; });
     const auto partitions = read_back ? for_shards(v.sink.partitions) : v.sink.partitions;
     if (auto d = c.sinks.at(v.sink.topic.connection)->ensure_topic(v.sink.topic.topic, partitions, false); !d)
       return d.err().in("sink '" + v.name + "'");

@@ -385,7 +385,8 @@ const setting& shards_setting() {
     setting out;
     out.name = "shards";
     out.sentence =
-        "So many jobs that each have a part of the keys, and may run on different nodes. Fixed for the life of the service's state.";
+        "So many jobs that each have a part of the keys, and may run on different nodes. Fixed for the life of the service's "
+        "state.";
     out.type = setting_type::integer;
     out.fallback = "1";
     out.min = 1;

@@ -187,10 +187,10 @@ loaded_config load_node_config(const std::string& path, std::span<const setting_
 /// Empty when it was the last; an empty text has none. Errors: invalid_config (no JSON), not_found.
 result<std::string> without_service(std::string_view text, const std::string& name);
 
-/// By the name of each service of a services file (of one with shards, of each of them), a hash of all that the file says of it: of itself, and of what is beside
-/// `services`, but for logging, health and the runtime. References to secrets are hashed as they are written; where `shards` is
-/// one, the shards are not known and are left out. Errors:
-/// invalid_config (no JSON, no services, one without a name).
+/// By the name of each service of a services file (of one with shards, of each of them), a hash of all that the file says of it:
+/// of itself, and of what is beside `services`, but for logging, health and the runtime. References to secrets are hashed as they
+/// are written; where `shards` is one, the shards are not known and are left out. Errors: invalid_config (no JSON, no services,
+/// one without a name).
 result<std::map<std::string, std::uint64_t>> service_fingerprints(std::string_view text);
 
 /// The JSON Schema (draft 2020-12) of configurations with these service types, ends with a line break.

@@ -140,7 +140,8 @@ std::string config_reference(std::span<const service_description> types) {
       "the job, of "
       "its folder in the store and part of its transactional ids: it is unique in the file, and another name is another job. A "
       "service may "
-      "have a `restart` of its own, with the settings of [restart](#restart); what it leaves out is that of the file. Its `shards` (" +
+      "have a `restart` of its own, with the settings of [restart](#restart); what it leaves out is that of the file. Its "
+      "`shards` (" +
       bounds_text(shards_setting()) + "; default " + default_text(shards_setting()) + "): " + shards_setting().sentence +
       " Shard 2 of `orders` is the job `orders.2`; [nodes](nodes.md) says when a service can be divided.\n\n";
   for (const auto& t : types) {

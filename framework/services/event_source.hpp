@@ -175,7 +175,8 @@ class event_operator final : public typed_operator<E> {
       }
       if (key_bytes_.sharded)
         WEIR_TRY(check_shard(context, this->name(), key_bytes_.topic, rows.meta[i]));
-      add_event(events_, {subscription_, nullptr}, key_bytes_.state, commands_ ? command_id_of(rows, i) : std::string(), rows.meta[i]);
+      add_event(events_, {subscription_, nullptr}, key_bytes_.state, commands_ ? command_id_of(rows, i) : std::string(),
+                rows.meta[i]);
       kept_.push_back(i);
     }
     // One allocation for the values of all: they go together, when the last of them is handled.

@@ -76,7 +76,8 @@ std::string place_of(const vertex_plan& v) {
 const std::string& name_of(const job_plan& plan) { return plan.shard.whole() ? plan.job : plan.shard.service; }
 
 std::string as_text(const job_plan& plan) {
-  std::string out = "job " + name_of(plan) + (plan.shard.whole() ? "" : ", " + std::to_string(plan.shard.of) + " shards") + ", " + std::to_string(plan.max_parallelism) + " key groups\n";
+  std::string out = "job " + name_of(plan) + (plan.shard.whole() ? "" : ", " + std::to_string(plan.shard.of) + " shards") + ", " +
+                    std::to_string(plan.max_parallelism) + " key groups\n";
   for (std::size_t i = 0; i < plan.vertices.size(); ++i) {
     const auto& v = plan.vertices[i];
     auto place = place_of(v);
@@ -128,9 +129,9 @@ std::string as_dot(const job_plan& plan) {
 }
 
 std::string as_json(const job_plan& plan) {
-  std::string out =
-      "{\"job\":" + json_string(name_of(plan)) +
-      (plan.shard.whole() ? "" : ",\"shards\":" + std::to_string(plan.shard.of)) + ",\"max_parallelism\":" + std::to_string(plan.max_parallelism) + ",\"vertices\":[";
+  std::string out = "{\"job\":" + json_string(name_of(plan)) +
+                    (plan.shard.whole() ? "" : ",\"shards\":" + std::to_string(plan.shard.of)) +
+                    ",\"max_parallelism\":" + std::to_string(plan.max_parallelism) + ",\"vertices\":[";
   bool first = true;
   auto separate = [&] {
     if (!first)

@@ -47,8 +47,9 @@ void put_lines(world& w, int begin, int n, std::int32_t partitions) {
 }
 
 /// Jobs until a condition, then stopped.
-void run_until(std::vector<weir::job_spec> specs, const std::function<bool()>& condition,
-               const std::function<void(const std::vector<weir::job_status>&)>& look = [](const auto&) {}) {
+void run_until(
+    std::vector<weir::job_spec> specs, const std::function<bool()>& condition,
+    const std::function<void(const std::vector<weir::job_status>&)>& look = [](const auto&) {}) {
   auto runtime = must(weir::start_runtime({2}, std::move(specs)));
   const auto end = weir::system_clock().monotonic() + patience;
   while (!condition()) {

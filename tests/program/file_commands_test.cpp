@@ -263,8 +263,8 @@ TEST_CASE("shards are planned each, shown as one graph, and what is wrong with t
   bench b;
   b.all.services.push_back(
       service("thrower", "Throws.", settings_of<none>{}, [](const none&) -> job_plan { throw std::runtime_error("oops"); }));
-  auto bad = dir.file("b.json",
-                      R"({"version": 1, "connections": {}, "services": [{"name": "x", "type": "thrower", "shards": 4}]})");
+  auto bad =
+      dir.file("b.json", R"({"version": 1, "connections": {}, "services": [{"name": "x", "type": "thrower", "shards": 4}]})");
   CHECK(b.run({"validate", bad}) == exit_code::usage);
   CHECK(b.err.str().find("oops") == b.err.str().rfind("oops"));
 }

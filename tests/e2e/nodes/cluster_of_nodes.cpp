@@ -36,8 +36,7 @@ std::uint16_t free_port() {
 
 } // namespace
 
-fs::path with_shards(const fs::path& file, const scene& s, unsigned shards,
-                                  const fs::path& to) {
+fs::path with_shards(const fs::path& file, const scene& s, unsigned shards, const fs::path& to) {
   if (shards == 1)
     return file;
   std::ifstream in(file);

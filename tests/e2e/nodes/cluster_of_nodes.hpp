@@ -16,8 +16,10 @@
 
 namespace weir::e2e {
 
-/// A copy `to` of a services file, in which the services of the scene that can be divided have so many shards; with one, the file.
-std::filesystem::path with_shards(const std::filesystem::path& file, const scene& s, unsigned shards, const std::filesystem::path& to);
+/// A copy `to` of a services file, in which the services of the scene that can be divided have so many shards; with one, the
+/// file.
+std::filesystem::path with_shards(const std::filesystem::path& file, const scene& s, unsigned shards,
+                                  const std::filesystem::path& to);
 
 /// Processes of `weir node` that are one cluster on a Kafka broker. Everything throws std::runtime_error, with
 /// what the nodes said last, when it fails or takes too long.

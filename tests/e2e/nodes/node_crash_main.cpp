@@ -146,8 +146,7 @@ class node_crash_table {
       auto end = r.end();
       wrong.insert(wrong.end(), end.begin(), end.end());
       std::printf("round %u: %s%s%s%s%s\n", rounds_, wrong.empty() ? "right" : "WRONG", standby ? "; with standbys" : "",
-                  e2e::shards_in(seed) > 1 ? "; with shards" : "",
-                  r.counts().empty() ? "" : "; ", r.counts().c_str());
+                  e2e::shards_in(seed) > 1 ? "; with shards" : "", r.counts().empty() ? "" : "; ", r.counts().c_str());
     } catch (const std::exception& e) {
       wrong.emplace_back(e.what());
       std::printf("round %u: WRONG after %zu events\n", rounds_, suffered);

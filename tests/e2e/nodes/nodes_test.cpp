@@ -7,7 +7,8 @@
 #include "tests/e2e/nodes/cluster_of_nodes.hpp"
 #include "tests/e2e/scene.hpp"
 
-// The shop on three nodes and a real broker: its six services, four of them in two shards each, move while events flow, and what comes out is right.
+// The shop on three nodes and a real broker: its six services, four of them in two shards each, move while events flow, and what
+// comes out is right.
 
 namespace {
 

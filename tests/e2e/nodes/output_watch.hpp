@@ -41,7 +41,8 @@ class output_watch {
   void read(const std::string& brokers, const std::map<std::string, topic_owner>& owners);
 
   mutable std::mutex mutex_;
-  std::map<std::string, std::vector<clock::time_point>> came_; ///< By service or shard, ascending, one for records that came together.
+  std::map<std::string, std::vector<clock::time_point>>
+      came_; ///< By service or shard, ascending, one for records that came together.
   std::atomic<bool> stop_{false};
   std::thread thread_;
 };
