@@ -418,7 +418,12 @@ result<std::string> without_service(std::string_view text, const std::string& na
     return error{errc::invalid_config, "the services file in force cannot be read"};
   for (auto* it = services->begin(); it != services->end(); ++it) {
     const auto* found = it->if_object() != nullptr ? it->get_object().if_contains("name") : nullptr;
-    if (found == nullptr || !found->is_string() || view(found->get_string()) != name)
+    if (found == nullptr || !found->is_string())
+      continue;
+    const std::string of(view(found->get_string()));
+    if (name.starts_with(of + ".") && it->get_object().contains("shards"))
+      missing.message += ": '" + name + "' is a shard of '" + of + "', which goes as a whole";
+    if (of != name)
       continue;
     services->erase(it);
     return services->empty() ? std::string{} : json::serialize(doc.root);

@@ -112,6 +112,14 @@ TEST_CASE("shards count each row once, over stops and hard ends, each from its o
           });
       CHECK(w.values("out") == numbered_lines(total, keys));
     }
+    // All of it comes to be in the service's one group.
+    const auto in = must(w.log().topic("in"));
+    run_until(shards(w, counted(), of), [&] {
+      auto shown = true;
+      for (std::int32_t p = 0; p < 6; ++p)
+        shown = shown && must(w.log().group_offset("test.counted", in, p)).value_or(-1) == must(w.log().partition(in, p)).next;
+      return shown;
+    });
   }
 }
 
@@ -267,4 +275,32 @@ TEST_CASE("an ask of a service goes to the shard of its key, from outside and fr
   runtime->request_stop();
   for (auto& e : runtime->wait(patience))
     check_phase(e, job_phase::stopped);
+}
+
+TEST_CASE("an event that lies in another shard than its actor's ends the service before it counts, by record key or by field") {
+  for (bool by_record : {true, false}) {
+    CAPTURE(by_record);
+    world w;
+    w.topic("in", 2);
+    const auto wrong = weir::murmur2_partition("key-1", 2) == 0 ? 1 : 0;
+    auto in = must(w.log().topic("in"));
+    weir::log_batch batch;
+    const std::string value = R"({"key":"key-1","number":1})";
+    must(batch.add(in, {"in", wrong, "key-1", value, {}, 1'700'000'000'000}));
+    must(w.log().commit(batch, {}));
+    summing c{"sums"};
+    const auto handle = [](const event&, summing::context&) {};
+    weir::subscribe_options skip;
+    skip.errors = weir::on_error::skip;
+    if (by_record)
+      c.on("in", weir::topic<event>{{"main", "in"}}, handle, skip);
+    else
+      c.on("in", weir::topic<event>{{"main", "in"}}, &event::key, handle, skip);
+    auto s = w.empty_spec();
+    s.plan = must(c.plan(weir::plan_options{.parallelism = 1}));
+    weir::become_shard(s.plan, {static_cast<std::uint32_t>(wrong), 2, "sums"});
+    running r({std::move(s)});
+    check_failed(r.end(), weir::errc::incompatible,
+                 {"operator 'in.key'", "belongs to shard " + std::to_string(1 - wrong) + " of 2"});
+  }
 }

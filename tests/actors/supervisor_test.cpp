@@ -2,7 +2,6 @@
 #include "tests/actors/job_checks.hpp"
 
 using namespace job_test;
-using weir::errc;
 using weir::job_phase;
 using weir::job_status;
 

@@ -83,9 +83,12 @@ std::string encoded(const made_chunk& rows) {
       case row_action::drop_until:
         w.drop_until(key, r.until);
         break;
-      case row_action::declare:
-        w.declare(row_state_id(key), {r.kind, "op", r.value, ""});
+      case row_action::declare: {
+        state_declaration d;
+        d.operator_name = r.value;
+        w.declare(row_state_id(key), d);
         break;
+      }
     }
   return w.finish();
 }
