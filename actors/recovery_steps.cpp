@@ -1,6 +1,7 @@
 #include "actors/recovery_steps.hpp"
 #include <algorithm>
 #include <set>
+#include <weir/archive/shard_count.hpp>
 #include <weir/checkpoint/fact_names.hpp>
 #include <weir/core/clock.hpp>
 #include <weir/core/fail_point.hpp>
@@ -42,6 +43,10 @@ result<> attempt_connections::start_sources() const {
 
 result<recovered_job> recovery_steps::run(attempt_connections& connections) {
   WEIR_TRY(hit(fail_point::recovery_locked));
+  // Before anybody is fenced.
+  WEIR_TRY(check_shard_count(spec_.store_directory, "", spec_.plan.job, spec_.plan.shard));
+  if (const auto& copies = spec_.checkpoint.directory; !copies.empty())
+    WEIR_TRY(check_shard_count(copies, spec_.name_space + ".", spec_.plan.job, spec_.plan.shard));
   WEIR_ASSIGN(auto incarnation, store_.begin_incarnation());
   log_.info("starting", {{"lineage", store_.lineage().text()}, {"incarnation", incarnation}});
   WEIR_TRY(hit(fail_point::recovery_incarnated));

@@ -179,7 +179,7 @@ class supervisor {
       auto known = recovered_->readers.at(v.name);
       auto now = connections.sources.at(v.name)->describe(v.source.topic.topic);
       auto bounded = !known.empty() && known.begin()->second.stop.has_value();
-      if (now && !bounded && spec_.plan.shard.count(now->partitions) > known.size()) {
+      if (now && !bounded && static_cast<std::size_t>(now->partitions) > known.size() * spec_.plan.shard.of) {
         log_.info("the topic has new partitions: restarting behind a checkpoint to read them",
                   {{"topic", v.source.topic.topic}, {"partitions", now->partitions}});
         return true;

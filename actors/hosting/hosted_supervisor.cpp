@@ -315,7 +315,8 @@ class supervisor_of_actor {
     for (std::size_t s = 0; s < hosted_.subscriptions.size(); ++s) {
       const auto& v = spec_.plan.vertices[s];
       auto now = connections.sources.at(v.name)->describe(v.source.topic.topic);
-      if (now && !spec_.until_end && spec_.plan.shard.count(now->partitions) > found.readers.at(v.name).size()) {
+      if (now && !spec_.until_end &&
+          static_cast<std::size_t>(now->partitions) > found.readers.at(v.name).size() * spec_.plan.shard.of) {
         log_.info("the topic has new partitions: starting again to read them",
                   {{"topic", v.source.topic.topic}, {"partitions", now->partitions}});
         return true;

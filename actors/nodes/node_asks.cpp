@@ -68,7 +68,7 @@ void node_asks::ask(msg::ask_elsewhere m, const std::string& owner) {
 
 void node_asks::send(msg::ask_elsewhere m, const peer_link& to) {
   const auto left = m.until - now();
-  node_ask word{m.what.service, m.what.question, m.what.key, m.what.key_hash, m.what.schema,
+  node_ask word{m.what.service, m.what.question, m.what.key, m.what.key_hash, m.what.topic_hash, m.what.schema,
                 m.what.payload, m.what.id,       {},         m.what.durable,  left.count()};
   for (const auto& hop : m.what.chain)
     word.chain.push_back({hop.service, hop.key});
@@ -153,7 +153,7 @@ void node_asks::from_afar(node_ask a) {
                 std::move(a.question),
                 std::move(a.key),
                 a.key_hash,
-                0,
+                a.topic_hash,
                 a.schema,
                 std::move(a.payload),
                 std::move(a.id),

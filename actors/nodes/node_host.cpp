@@ -237,10 +237,11 @@ class host final : public node_host {
       return note_shards();
     }
     auto listed = options_.list_services(file.text);
-    if (listed)
+    // What cannot be listed here may run elsewhere, and is asked as before.
+    if (listed) {
       needs_ = std::move(*listed);
-    note_shards();
-    if (!listed)
+      note_shards();
+    } else
       log_.error("the services file in force cannot be read by this node: it places nothing", {{"cause", listed.err().message}});
   }
 
@@ -275,6 +276,7 @@ class host final : public node_host {
     switch (c.what) {
       case node_command::verb::apply:
         WEIR_TRY(options_.check_services(c.text));
+        WEIR_TRY(check_same_shards(read.services() ? read.services()->text : "", c.text));
         return cluster::decide_services(read, c.text);
       case node_command::verb::remove: {
         WEIR_ASSIGN(auto text, without_service(read.services() ? read.services()->text : "", c.name));

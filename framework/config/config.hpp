@@ -187,6 +187,10 @@ loaded_config load_node_config(const std::string& path, std::span<const setting_
 /// Empty when it was the last; an empty text has none. Errors: invalid_config (no JSON), not_found.
 result<std::string> without_service(std::string_view text, const std::string& name);
 
+/// Checks that a cluster may go on from one services file (empty: none) to another: `shards` are numbers, and those of services
+/// of both are the same. Errors: invalid_config, incompatible.
+result<> check_same_shards(std::string_view in_force, std::string_view next);
+
 /// By the name of each service of a services file (of one with shards, of each of them), a hash of all that the file says of it:
 /// of itself, and of what is beside `services`, but for logging, health and the runtime. References to secrets are hashed as they
 /// are written; where `shards` is one, the shards are not known and are left out. Errors: invalid_config (no JSON, no services,

@@ -242,13 +242,19 @@ class config_loader {
         service.settings = group(*settings, pointer + "/settings", *type->settings, {}, true);
       check_topics(service, pointer + "/settings");
     }
-    if (shards == 1)
-      return add_service(std::move(service), pointer);
+    if (shards == 1) {
+      add_service(std::move(service), pointer);
+      return;
+    }
+    if (!is_name(shard_name(service.name, shards - 1)) && !service.name.empty())
+      reader_.problem(pointer + "/name", "is too long for names of shards, '" + shard_name(service.name, shards - 1) +
+                                             "': they have 64 characters at most");
     for (std::uint32_t i = 0; i < shards; ++i) {
       auto one = service;
       one.shard = {i, shards, service.name};
       one.name = shard_name(service.name, i);
-      add_service(std::move(one), pointer);
+      if (!add_service(std::move(one), pointer))
+        return;
     }
   }
 
@@ -258,15 +264,23 @@ class config_loader {
     return read ? static_cast<std::uint32_t>(std::get<std::int64_t>(*read)) : 1;
   }
 
-  void add_service(service_config service, const std::string& pointer) {
+  /// False: its name is taken, which is a problem now.
+  bool add_service(service_config service, const std::string& pointer) {
     auto& all = out_.value.services;
-    auto other = std::find_if(all.begin(), all.end(), [&](const auto& s) { return s.name == service.name; });
-    if (other != all.end() && !service.name.empty()) {
-      const auto what = "/services/" + std::to_string(other->index) + " has " +
-                        (service.shard.whole() && other->shard.whole() ? "this name already" : "a shard '" + service.name + "'");
-      return reader_.problem(pointer + "/name", what);
+    auto of = [](const service_config& s) { return s.shard.whole() ? s.name : s.shard.service; };
+    auto other = std::find_if(all.begin(), all.end(), [&](const auto& s) {
+      return s.index != service.index && (s.name == service.name || of(s) == of(service));
+    });
+    if (other == all.end() || service.name.empty()) {
+      all.push_back(std::move(service));
+      return true;
     }
-    all.push_back(std::move(service));
+    const auto there = "/services/" + std::to_string(other->index);
+    reader_.problem(pointer + "/name", of(*other) == of(service) ? there + " has this name already"
+                                       : other->shard.whole()
+                                           ? there + " has the name '" + service.name + "' of a shard of this one"
+                                           : there + " has a shard '" + service.name + "'");
+    return false;
   }
 
   void check_control() {
@@ -421,14 +435,59 @@ result<std::string> without_service(std::string_view text, const std::string& na
     if (found == nullptr || !found->is_string())
       continue;
     const std::string of(view(found->get_string()));
-    if (name.starts_with(of + ".") && it->get_object().contains("shards"))
-      missing.message += ": '" + name + "' is a shard of '" + of + "', which goes as a whole";
+    const auto* shards = it->get_object().if_contains("shards");
+    for (std::int64_t i = 0; shards != nullptr && shards->is_int64() && i < std::min(shards->get_int64(), shards_setting().max);
+         ++i)
+      if (name == shard_name(of, static_cast<std::uint32_t>(i)))
+        missing.message += ": '" + name + "' is a shard of '" + of + "', which goes as a whole";
     if (of != name)
       continue;
     services->erase(it);
     return services->empty() ? std::string{} : json::serialize(doc.root);
   }
   return missing;
+}
+
+namespace {
+
+/// By service; 1: it has none.
+result<std::map<std::string, std::int64_t>> shard_counts(std::string_view text) {
+  std::vector<config_problem> problems;
+  auto doc = parse_document(text, problems);
+  auto* root = problems.empty() ? doc.root.if_object() : nullptr;
+  auto* services = root != nullptr && root->contains("services") ? root->at("services").if_array() : nullptr;
+  if (services == nullptr)
+    return error{errc::invalid_config, "the services file cannot be read"};
+  std::map<std::string, std::int64_t> out;
+  for (std::size_t i = 0; i < services->size(); ++i) {
+    const auto* object = services->at(i).if_object();
+    const auto* name = object != nullptr ? object->if_contains("name") : nullptr;
+    const auto* shards = object != nullptr ? object->if_contains("shards") : nullptr;
+    if (shards != nullptr && !shards->is_int64())
+      return error{errc::invalid_config,
+                   "/services/" + std::to_string(i) +
+                       "/shards: must be a number in a cluster's file, not a reference or a text: each node "
+                       "would read it for itself"};
+    if (name != nullptr && name->is_string())
+      out[std::string(view(name->get_string()))] = shards == nullptr ? 1 : shards->get_int64();
+  }
+  return out;
+}
+
+} // namespace
+
+result<> check_same_shards(std::string_view in_force, std::string_view next) {
+  WEIR_ASSIGN(auto wanted, shard_counts(next));
+  auto now = in_force.empty() ? result<std::map<std::string, std::int64_t>>(std::map<std::string, std::int64_t>{})
+                              : shard_counts(in_force);
+  if (!now)
+    return success(); // What is in force cannot be read, and so does not run.
+  for (const auto& [name, count] : *now)
+    if (auto found = wanted.find(name); found != wanted.end() && found->second != count)
+      return error{errc::incompatible, "service '" + name + "' has " + std::to_string(count) +
+                                           " shards by the file in force and " + std::to_string(found->second) +
+                                           " by this one: its state cannot be divided anew. Give the service another name"};
+  return success();
 }
 
 result<std::map<std::string, std::uint64_t>> service_fingerprints(std::string_view text) {

@@ -74,7 +74,7 @@ class checker {
         if (!reads->source.written_by.empty() && n->kind == node_kind::sink && n->name != reads->source.written_by &&
             n->sink.topic.connection == reads->source.topic.connection && n->sink.topic.topic == reads->source.topic.topic)
           wrong(*n, "topic '" + n->sink.topic.topic + "' belongs to through() '" + reads->name +
-                        "': its rows lie by key group, and others would be read as rows of it");
+                        "': its rows lie by key, and others would be read as rows of it");
   }
 
   void one(const graph_node& n) {

@@ -5,8 +5,8 @@ namespace weir {
 
 /// Repartitions by key through a topic instead of channels between tasks (as KIP-221 does for Kafka Streams): a sink `<name>.out`
 /// writes each row under its key, a source `<name>` reads them back. Partition p of n stands for the p-th range of the key
-/// groups, so that behind another key_by with the same key and n tasks each task takes from one partition only, and a job that is
-/// spread over nodes needs no connection between them for it.
+/// groups, so that behind another key_by with the same key and n tasks each task takes from one partition only. In a service of
+/// several shards the partition is the key's by murmur2, as in every topic: that is how rows come to the shard of their key.
 ///
 /// The stream returned is one of a source: it has the order per key, event time as the topic's time stamp (milliseconds), and no
 /// watermark. Say event_time() again, with a bound that covers how far the writers are apart, and key_by() again. Rows appear

@@ -4,7 +4,7 @@
 namespace weir {
 namespace {
 
-constexpr std::uint8_t version = 2;
+constexpr std::uint8_t version = 3;
 
 template <std::size_t I = 0>
 bool decode_kind(byte_reader& in, std::size_t kind, node_word& out) {

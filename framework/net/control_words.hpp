@@ -95,6 +95,7 @@ struct node_ask {
   std::string question;
   std::string key;
   std::uint64_t key_hash = 0;
+  std::uint32_t topic_hash = 0;
   std::uint64_t schema = 0;
   std::string payload;
   std::string id;
@@ -102,7 +103,8 @@ struct node_ask {
   bool durable = false;
   std::int64_t timeout_us = 0; ///< What is left of it.
 };
-BOOST_DESCRIBE_STRUCT(node_ask, (), (service, question, key, key_hash, schema, payload, id, chain, durable, timeout_us))
+BOOST_DESCRIBE_STRUCT(node_ask, (),
+                      (service, question, key, key_hash, topic_hash, schema, payload, id, chain, durable, timeout_us))
 
 struct node_reply {
   std::uint8_t code = 0; ///< Of ask_errc; 0: answered.

@@ -216,17 +216,23 @@ class key_by_operator final : public row_operator<T, T> {
       : row_operator<T, T>(std::move(name), on_error), key_(std::move(key)), feeds_state_(feeds_state) {}
 
   result<progress> consume(batch<T>& rows) override {
-    if (const auto& context = *this->runtime().context; feeds_state_ && !context.shard.whole())
-      WEIR_TRY(detail::check_shard(context, this->name(), rows, key_));
-    return this->pass_kept(rows, [&](std::size_t i) {
-      rows.meta[i].key_hash = key_hash_of(std::invoke(key_, std::as_const(rows.values[i])));
-      return true;
+    const auto& context = *this->runtime().context;
+    const auto checks = feeds_state_ && !context.shard.whole();
+    auto right = success();
+    auto passed = this->pass_kept(rows, [&](std::size_t i) {
+      const auto& key = std::invoke(key_, std::as_const(rows.values[i]));
+      rows.meta[i].key_hash = key_hash_of(key);
+      if (checks && right)
+        right = detail::check_key(context, this->name(), key, rows.meta[i], bytes_);
+      return right.ok(); // Nothing passes from the first wrong row on.
     });
+    return right ? std::move(passed) : result<progress>(right.err());
   }
 
  private:
   Key key_;
   bool feeds_state_;
+  std::string bytes_; ///< Of the key in topics.
 };
 
 /// Assigns event time and makes the partition's watermark. F: timestamp(const T&). Runs in the source's chain only.

@@ -80,7 +80,7 @@ struct ask_message {
   std::string question;
   std::string key; ///< Encoded by encode_key.
   std::uint64_t key_hash = 0;
-  std::uint32_t topic_hash = 0; ///< murmur2_of_key of the key as topics have it: finds the shard. Stays with the asker's node.
+  std::uint32_t topic_hash = 0; ///< murmur2_of_key of the key as topics have it: finds the shard.
   std::uint64_t schema = 0;     ///< Of question and answer.
   std::string payload;          ///< The question, by encode_binary.
   std::string id;               ///< Stable: the same ask of the same event has it after a restart, too.

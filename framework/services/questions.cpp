@@ -23,6 +23,9 @@ std::optional<ask_error> actor_operator::refusal(const ask_message& m, const ser
   if (question->schema != m.schema)
     return ask_error{ask_errc::incompatible,
                      "asker and service '" + m.service + "' describe question '" + m.question + "' or its answer differently"};
+  if (const auto& shard = runtime().context->shard; m.topic_hash % shard.of != shard.index)
+    return ask_error{ask_errc::no_service, "key " + definition_->key_text(m.key) + " is not in shard '" + m.service +
+                                               "': ask service '" + shard.service + "', which finds it"};
   if (std::find(m.chain.begin(), m.chain.end(), ask_hop{m.service, m.key}) != m.chain.end()) {
     std::string way;
     for (const auto& hop : m.chain)

@@ -31,6 +31,20 @@ std::map<std::string, entry> parse(std::string_view fingerprint) {
 result<> check_restorable(std::string_view saved, std::string_view now, const std::vector<std::string>& drop_state) {
   auto before = parse(saved), after = parse(now);
   std::string problems;
+  auto shard_of = [](std::map<std::string, entry>& all) {
+    std::string text = "the whole service";
+    for (auto it = all.begin(); it != all.end();)
+      if (it->second.kind == "shard") {
+        text = it->first + " " + it->second.what;
+        it = all.erase(it);
+      } else {
+        ++it;
+      }
+    return text;
+  };
+  // No --drop-state mends that: it has the state of other keys.
+  if (auto was = shard_of(before), is = shard_of(after); was != is)
+    problems += "\n  the checkpoint is that of " + was + ", the job now is " + is;
   for (auto& [name, old] : before) {
     auto found = after.find(name);
     if (found != after.end()) {

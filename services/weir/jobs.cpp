@@ -52,15 +52,18 @@ loaded_jobs plan_all(const program& p, loaded_config loaded, const program_seams
     auto pointer = "/services/" + std::to_string(service.index);
     auto type = std::find_if(p.services.begin(), p.services.end(), [&](const service_type& t) { return t.name == service.type; });
     auto plan = plan_service(*type, service);
-    // What is wrong with one shard is wrong with all.
-    const auto first = service.shard.index == 0;
-    if (!plan) {
-      if (first)
-        out.problems.push_back({pointer, plan.err().message});
+    // What is wrong with all shards of a service is said once.
+    std::vector<config_problem> found;
+    if (plan)
+      check_connections(*plan, out.value, pointer, found);
+    else
+      found.push_back({pointer, plan.err().message});
+    for (auto& wrong : found)
+      if (std::none_of(out.problems.begin(), out.problems.end(),
+                       [&](const auto& said) { return said.pointer == wrong.pointer && said.message == wrong.message; }))
+        out.problems.push_back(std::move(wrong));
+    if (!plan)
       continue;
-    }
-    if (first)
-      check_connections(*plan, out.value, pointer, out.problems);
     out.plans.push_back(std::move(*plan));
   }
   return out;

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <set>
 #include <weir/services/actor_service.hpp>
 #include "tests/actors/job_checks.hpp"
@@ -179,13 +180,44 @@ TEST_CASE("a row that lies in another shard than its key's ends the job before i
   CHECK(w.size("out") == 0);
 }
 
-TEST_CASE("the state of a shard is not that of another number of shards") {
+TEST_CASE(
+    "a service that has state is not divided anew: not its shards, not those that never ran, nor the whole, here and by the "
+    "copies") {
+  for (bool copies : {false, true}) {
+    CAPTURE(copies);
+    world w;
+    w.topic("in", 4);
+    put_lines(w, 0, 230, 4);
+    // With copies each job is elsewhere, as on nodes.
+    auto at = [&](weir::job_spec s, const std::string& place) {
+      if (copies) {
+        s.store_directory = w.path(place);
+        s.checkpoint.directory = w.path("copies");
+      }
+      return s;
+    };
+    std::filesystem::create_directory(w.path("copies"));
+    auto two = shards(w, counted(), 2);
+    for (auto& s : two)
+      s = at(s, "two");
+    run_until(two, [&] { return w.size("out") == 230; });
+    for (std::uint32_t i : {0U, 3U})
+      check_failed(running({at(shard_of(w, counted(), i, 4), "four")}).end(), weir::errc::incompatible,
+                   {"service 'counted' has state in 2 shards in '", "but is to run in 4 shards"});
+    check_failed(running({at(w.spec(counted()), "one")}).end(), weir::errc::incompatible,
+                 {"has state in 2 shards in '", "but is to run as a whole"});
+    CHECK(w.size("out") == 230);
+    run_until(two, [] { return true; });
+  }
+}
+
+TEST_CASE("a whole service that has state is not divided") {
   world w;
   w.topic("in", 4);
   put_lines(w, 0, 230, 4);
-  run_until(shards(w, counted(), 2), [&] { return w.size("out") == 230; });
-  running r({shard_of(w, counted(), 0, 4)});
-  check_failed(r.end(), weir::errc::incompatible, {"shard 0 has changed", "\"of 2\"", "\"of 4\""});
+  run_until({w.spec(counted())}, [&] { return w.size("out") == 230; });
+  running r({shard_of(w, counted(), 1, 2)});
+  check_failed(r.end(), weir::errc::incompatible, {"has state as a whole in '", "but is to run in 2 shards"});
 }
 
 namespace shards_test {
@@ -272,6 +304,15 @@ TEST_CASE("an ask of a service goes to the shard of its key, from outside and fr
   for (int i = 0; i < 40; ++i)
     REQUIRE(eventually(relayed, i, i + 100));
   CHECK(must(w.log().topic("sums.commands")).options.partitions == 6);
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    auto named = runtime->ask(total_of.at("sums." + std::to_string(i)), key_of(1), event{});
+    if (weir::shard_of_key(key_of(1), 3) == i) {
+      CHECK(named->sum == 101);
+    } else {
+      CHECK(named.err().code == weir::ask_errc::no_service);
+      CHECK(named.err().message.find("ask service 'sums'") != std::string::npos);
+    }
+  }
   runtime->request_stop();
   for (auto& e : runtime->wait(patience))
     check_phase(e, job_phase::stopped);

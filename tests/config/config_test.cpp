@@ -294,9 +294,36 @@ TEST_CASE("a number of shards that is none, and names that shards would share, a
   CHECK(only_problem(read(with_shards(R"("name": "a", "shards": 2)", R"("name": "a.1")")), "/services/1/name",
                      "/services/0 has a shard 'a.1'"));
   CHECK(only_problem(read(with_shards(R"("name": "a.1")", R"("name": "a", "shards": 2)")), "/services/1/name",
-                     "/services/0 has a shard 'a.1'"));
+                     "/services/0 has the name 'a.1' of a shard of this one"));
   CHECK(read(with_shards(R"("name": "a", "shards": 2)", R"("name": "a.2")")).ok());
-  CHECK(read(with_shards(R"("name": "a", "shards": 2)", R"("name": "a", "shards": 3)")).problems.size() == 2);
+  for (const auto* other : {R"("name": "a", "shards": 3)", R"("name": "a")"}) {
+    CAPTURE(other);
+    CHECK(only_problem(read(with_shards(R"("name": "a", "shards": 2)", other)), "/services/1/name",
+                       "/services/0 has this name already"));
+    CHECK(only_problem(read(with_shards(other, R"("name": "a", "shards": 2)")), "/services/1/name",
+                       "/services/0 has this name already"));
+  }
+  const std::string longest(62, 'n');
+  CHECK(read(with_shards(R"("name": ")" + longest + R"(", "shards": 10)")).ok());
+  CHECK(only_problem(read(with_shards(R"("name": ")" + longest + R"(", "shards": 11)")), "/services/0/name", "is too long"));
+}
+
+TEST_CASE("a cluster keeps the shards of its services, and takes no reference for their number") {
+  const auto two = with_shards(R"("name": "a", "shards": 2)", R"("name": "b")");
+  CHECK(check_same_shards("", two).ok());
+  CHECK(check_same_shards(two, two).ok());
+  CHECK(check_same_shards(two, with_shards(R"("name": "b")", R"("name": "c", "shards": 7)")).ok());
+  for (const auto* other : {R"("name": "a", "shards": 3)", R"("name": "a", "shards": 1)", R"("name": "a")"}) {
+    CAPTURE(other);
+    auto refused = check_same_shards(two, with_shards(other));
+    CHECK(refused.err().code == errc::incompatible);
+    CHECK(refused.err().message.find("service 'a' has 2 shards") == 0);
+    CHECK(check_same_shards(with_shards(other), two).err().code == errc::incompatible);
+  }
+  auto reference = check_same_shards(two, with_shards(R"("name": "c")", R"("name": "d", "shards": "${env:N}")"));
+  CHECK(reference.err().code == errc::invalid_config);
+  CHECK(reference.err().message.find("/services/1/shards: must be a number") == 0);
+  CHECK(check_same_shards(with_shards(R"("name": "d", "shards": "${env:N}")"), two).ok());
 }
 
 TEST_CASE("the shards of a service have one fingerprint, and none where their number is a reference") {

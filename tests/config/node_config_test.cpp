@@ -67,6 +67,9 @@ TEST_CASE("a service is taken out of a services file, and nothing of the rest ch
   auto of_shards = without_service(R"({"services": [{"name": "a", "shards": 3}]})", "a.2");
   CHECK(of_shards.err().code == errc::not_found);
   CHECK(of_shards.err().message.find("'a.2' is a shard of 'a'") != std::string::npos);
+  for (const auto* none : {"a.3", "a.x"})
+    CHECK(without_service(R"({"services": [{"name": "a", "shards": 3}]})", none).err().message.find("is a shard") ==
+          std::string::npos);
   CHECK(without_service(text, "three").err().code == errc::not_found);
   CHECK(without_service("", "one").err().code == errc::not_found);
   CHECK(without_service("{", "one").err().code == errc::invalid_config);

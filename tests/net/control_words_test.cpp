@@ -43,12 +43,12 @@ TEST_CASE("bytes that are no word are an error, whatever they are") {
   for (std::size_t n = 0; n < good.size(); ++n)
     CHECK_FALSE(decode_word(std::string_view(good).substr(0, n)).ok());
   CHECK_FALSE(decode_word(good + "x").ok());
-  CHECK(decode_word(std::string("\x03\x01", 2)).err().code == errc::incompatible);
-  CHECK(decode_word(std::string("\x02\x09", 2)).err().code == errc::incompatible);
+  CHECK(decode_word(std::string("\x02\x01", 2)).err().code == errc::incompatible);
+  CHECK(decode_word(std::string("\x03\x09", 2)).err().code == errc::incompatible);
 }
 
 TEST_CASE("an ask between nodes and its reply are read as they were said") {
-  node_ask a{"stock", "level", "key", 5, 6, std::string("\0x", 2), "id", {{"shop", "k"}}, true, 7};
+  node_ask a{"stock", "level", "key", 5, 8, 6, std::string("\0x", 2), "id", {{"shop", "k"}}, true, 7};
   auto read = decode_word(encode_word(a));
   REQUIRE(read.ok());
   auto back = std::get<node_ask>(*read);
@@ -56,6 +56,7 @@ TEST_CASE("an ask between nodes and its reply are read as they were said") {
   CHECK(back.question == "level");
   CHECK(back.key == "key");
   CHECK(back.key_hash == 5);
+  CHECK(back.topic_hash == 8);
   CHECK(back.schema == 6);
   CHECK(back.payload == a.payload);
   CHECK(back.id == "id");

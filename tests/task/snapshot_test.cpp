@@ -127,3 +127,18 @@ TEST_CASE("everything that stands in the way of a restore is named at once") {
   CHECK(message(refused).find("per-minute") != std::string::npos);
   CHECK(message(refused).find("source orders") != std::string::npos);
 }
+
+TEST_CASE(
+    "a checkpoint of a shard is not restored into another shard or the whole, nor one of the whole into a shard, whatever is "
+    "dropped") {
+  const std::string whole = "job totals max_parallelism=128\nsource in connection=main topic=t\n";
+  const auto shard = whole + "shard 0 of 3\n";
+  CHECK(check_restorable(shard, shard, {}).ok());
+  for (const auto& [was, is] :
+       {std::pair(whole, shard), {shard, whole}, {shard, whole + "shard 0 of 6\n"}, {shard, whole + "shard 1 of 3\n"}}) {
+    CAPTURE(was, is);
+    auto refused = check_restorable(was, is, {"0", "1"});
+    REQUIRE(!refused.ok());
+    CHECK(message(refused).find("the checkpoint is that of ") != std::string::npos);
+  }
+}
