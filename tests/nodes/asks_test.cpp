@@ -293,6 +293,12 @@ TEST_CASE("an ask of a service with shards goes to the node that has the shard o
   s.a.runs("sums.0");
   s.b.runs("sums.1");
   s.b_runs("sums.2");
+  // Each has heard all that the other runs: who runs nothing is not asked.
+  auto heard = [](site& by, const std::string& node, std::size_t services) {
+    auto seen = by.board->look();
+    return seen.reports.contains(node) && seen.reports.at(node).services.size() == services;
+  };
+  REQUIRE(eventually([&] { return heard(s.b, "a", 1) && heard(s.a, "b", 2); }));
   for (std::uint32_t hash : {0U, 1U, 2U, 3U, 7U, 1'000'000'001U}) {
     s.a.topic_hash = s.b.topic_hash = hash;
     const std::string there = hash % 3 == 0 ? "a" : "b";
